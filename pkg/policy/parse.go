@@ -73,9 +73,17 @@ func (r *reader) add(node *yaml.Node, path, message string) {
 	r.problems = append(r.problems, Problem{Path: path, Message: message, Line: node.Line})
 }
 
+func (r *reader) unknown(path string) {
+	r.problems = append(r.problems, Problem{Path: path, Message: "unknown setting", Line: r.lines[path]})
+}
+
 // section reads a mapping whose keys, after prefix, are settings or further sections.
 func (r *reader) section(prefix string, node *yaml.Node) {
 	for path, value := range r.members(prefix, node) {
+		if strings.Contains(path[len(prefix):], ".") {
+			r.unknown(path) // lifecycle.loyal_orders on one line is no other way to write the nesting
+			continue
+		}
 		i := slices.IndexFunc(r.leaves, func(s setting) bool { return s.path == path })
 		switch {
 		case i >= 0:
@@ -83,7 +91,7 @@ func (r *reader) section(prefix string, node *yaml.Node) {
 		case r.isSection(path):
 			r.section(path+".", value)
 		default:
-			r.add(value, path, "unknown setting")
+			r.unknown(path)
 		}
 	}
 }
@@ -178,7 +186,7 @@ func (r *reader) scalar(path string, node *yaml.Node) (string, bool) {
 }
 
 func isNull(node *yaml.Node) bool {
-	return node.Kind == yaml.ScalarNode && node.Tag == "!!null"
+	return node.IsZero() || (node.Kind == yaml.ScalarNode && node.Tag == "!!null")
 }
 
 // follow replaces an alias by what it stands for.

@@ -1,0 +1,61 @@
+package event
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// text reads a string, quotes included, and says whether it holds escapes. All of it has to be valid UTF-8 without half
+// surrogate pairs.
+func (s *scanner) text(i int) (end int, escaped bool) {
+	i++
+	for {
+		i = plain(s.data, i)
+		switch c := s.at(i); {
+		case c == '"':
+			return i + 1, escaped
+		case c == '\\':
+			i = s.escape(i)
+			escaped = true
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRune(s.data[i:])
+			if r == utf8.RuneError && size == 1 {
+				return bad, false
+			}
+			i += size
+		default: // a control character, or the end of the data
+			return bad, false
+		}
+	}
+}
+
+// plain is the position of the first byte from i on that ends a run of printable ASCII without quotes and backslashes.
+// Eight bytes at a time: most of an event is text, and most of its text is this.
+func plain(data []byte, i int) int {
+	for ; i+8 <= len(data); i += 8 {
+		if mask := special(binary.LittleEndian.Uint64(data[i:])); mask != 0 {
+			return i + bits.TrailingZeros64(mask)/8
+		}
+	}
+	for ; i < len(data); i++ {
+		if c := data[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			break
+		}
+	}
+	return i
+}
+
+// special marks the top bit of each byte that is no printable ASCII, a quote or a backslash. Subtracting borrows into the
+// top bit where a byte was less than what is taken from it. A borrow out of a marked byte may mark bytes above it that
+// are plain, but the lowest mark is always true.
+func special(word uint64) uint64 {
+	const (
+		ones = 0x0101010101010101
+		tops = 0x8080808080808080
+	)
+	control := word - ones*' '
+	quote := (word ^ ones*'"') - ones
+	backslash := (word ^ ones*'\\') - ones
+	return (word | control | quote | backslash) & tops
+}
