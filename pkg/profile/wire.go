@@ -1,0 +1,101 @@
+package profile
+
+import "google.golang.org/protobuf/encoding/protowire"
+
+// schema is the version of the stored form that Append writes. Decode reads it
+// and all before it; golden bytes of each are kept in testdata.
+const schema = 1
+
+// Field numbers of profile.proto.
+const (
+	fieldSchema      protowire.Number = 1
+	fieldOrders      protowire.Number = 2
+	fieldLifetime    protowire.Number = 3
+	fieldFirstSeen   protowire.Number = 4
+	fieldLastSeen    protowire.Number = 5
+	fieldFloor       protowire.Number = 6
+	fieldForgottenAt protowire.Number = 7
+	fieldForgetID    protowire.Number = 8
+	fieldArmed       protowire.Number = 9
+	fieldMark        protowire.Number = 10
+
+	orderID          protowire.Number = 1
+	orderTime        protowire.Number = 2
+	orderAmount      protowire.Number = 3
+	orderAmountAfter protowire.Number = 4
+	orderLastAfter   protowire.Number = 5
+	orderRefunds     protowire.Number = 6
+
+	refundID     protowire.Number = 1
+	refundAmount protowire.Number = 2
+	refundWhole  protowire.Number = 3
+
+	lifetimeOrders         protowire.Number = 1
+	lifetimeAmount         protowire.Number = 2
+	lifetimeFirstDayAmount protowire.Number = 3
+	lifetimeDays           protowire.Number = 4
+	lifetimeFirst          protowire.Number = 5
+	lifetimeLast           protowire.Number = 6
+)
+
+// wire reads one message: canonical protobuf, whose fields ascend. It turns bad
+// at the first thing that does not fit, and next ends the loop then.
+type wire struct {
+	rest  []byte
+	field protowire.Number
+	kind  protowire.Type
+	bad   bool
+}
+
+// next steps to the next field. Only the field named, if any, may repeat.
+func (w *wire) next(repeated protowire.Number) bool {
+	if w.bad || len(w.rest) == 0 {
+		return false
+	}
+	field, kind, n := protowire.ConsumeTag(w.rest)
+	if n < 0 || field < w.field || field == w.field && field != repeated {
+		w.bad = true
+		return false
+	}
+	w.rest, w.field, w.kind = w.rest[n:], field, kind
+	return true
+}
+
+func (w *wire) check(ok bool) { w.bad = w.bad || !ok }
+
+// uint reads a varint that is at most limit.
+func (w *wire) uint(limit uint64) uint64 {
+	v, n := protowire.ConsumeVarint(w.rest)
+	if w.kind != protowire.VarintType || n < 0 || v > limit {
+		w.bad = true
+		return 0
+	}
+	w.rest = w.rest[n:]
+	return v
+}
+
+func (w *wire) int(limit int64) int64 { return int64(w.uint(uint64(limit))) }
+
+// time reads an instant, in milliseconds.
+func (w *wire) time() int64 { return int64(w.uint(latest)) }
+
+func (w *wire) hash() uint64 {
+	v, n := protowire.ConsumeFixed64(w.rest)
+	if w.kind != protowire.Fixed64Type || n < 0 {
+		w.bad = true
+		return 0
+	}
+	w.rest = w.rest[n:]
+	return v
+}
+
+// bytes reads a length and as many bytes, which stay part of the message.
+func (w *wire) bytes() []byte {
+	v, n := protowire.ConsumeBytes(w.rest)
+	if w.kind != protowire.BytesType || n < 0 {
+		w.bad = true
+		return nil
+	}
+	w.rest = w.rest[n:]
+	return v
+}
