@@ -48,8 +48,10 @@ func TestCustomersComeOneAfterTheOther(t *testing.T) {
 	o := Default()
 	next := uint32(1)
 	lived(t, o, func(l Line) {
-		require.LessOrEqual(t, l.Customer, next, "c-%d comes before c-%d", l.Customer, next)
-		if l.Customer == next {
+		switch {
+		case l.Customer > next:
+			t.Fatalf("c-%d comes before c-%d", l.Customer, next)
+		case l.Customer == next:
 			next++
 		}
 	})
@@ -71,8 +73,9 @@ func TestASlowestModelDoesNotOverflowTime(t *testing.T) {
 	o.Model.Pace, o.Model.Browsing, o.Model.WinBack, o.Model.Prospects = 1e-9, 0, 1, 0
 	last := int64(0)
 	lived(t, o, func(l Line) {
-		require.GreaterOrEqual(t, l.At, last)
-		require.Less(t, l.At, o.To)
+		if l.At < last || l.At >= o.To {
+			t.Fatalf("%s arrives before the line before it or after the end", l.Value)
+		}
 		last = l.At
 	})
 	require.Positive(t, last)
