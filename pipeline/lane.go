@@ -1,0 +1,163 @@
+package pipeline
+
+import (
+	"strconv"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pkg/event"
+)
+
+// timestampHeader carries the append time of the record that a repartitioning
+// stage forwarded, in unix ms.
+const timestampHeader = "tidemark-timestamp"
+
+// lane is one input partition of a shard: fetched bytes, and the record at
+// their head. Records are decoded in place, one ahead of the merge; nothing is
+// kept of them but slices of the fetched bytes.
+type lane struct {
+	topic    string
+	chunks   []chunk // fetched and not yet read to the end, oldest first
+	reader   recordbatch.Reader
+	reading  bool
+	buffered int   // bytes in chunks
+	ask      int64 // offset of the next fetch
+	position int64 // next offset to take: behind everything taken and passed over
+	latest   int64 // greatest event time of accepted records taken, unix ms
+
+	head   taken // the next record, decoded
+	ready  bool  // head is set
+	asOf   int64 // tick of the last answer from the leader
+	high   int64 // high watermark in that answer
+	heard  bool  // there was one since the take-over
+	broken error // what the bytes could not be read for
+}
+
+// chunk is the answer to one fetch.
+type chunk struct {
+	raw     []byte
+	from    int64
+	aborted []recordbatch.Aborted
+}
+
+// taken is one record out of a lane, decoded and judged.
+type taken struct {
+	event  event.Event
+	record recordbatch.Record
+	reason event.Reason
+	next   int64 // the offset behind it
+	latest int64 // greatest event time of the partition's accepted records, this one included
+}
+
+// rewind throws away what was fetched and goes on at an offset.
+func (l *lane) rewind(offset, latest int64) {
+	*l = lane{topic: l.topic, ask: offset, position: offset, latest: latest}
+}
+
+// push takes the answer to a fetch at ask; answers to older questions and empty
+// ones only tell about the log's end.
+func (l *lane) push(f *source.Fetched, tick int64) bool {
+	if f.Offset != l.ask {
+		return false
+	}
+	l.asOf, l.high, l.heard = tick, f.HighWatermark, true
+	if len(f.Raw) == 0 {
+		return true
+	}
+	next := recordbatch.End(f.Raw, f.Offset)
+	if next == l.ask {
+		return true
+	}
+	l.ask = next
+	l.chunks = append(l.chunks, chunk{raw: f.Raw, from: f.Offset, aborted: f.Aborted})
+	l.buffered += len(f.Raw)
+	return true
+}
+
+// advance decodes the next record into head; false if none is buffered.
+func (l *lane) advance(d *event.Decoder, partition, partitions int32) bool {
+	for !l.ready {
+		if !l.reading {
+			if len(l.chunks) == 0 {
+				return false
+			}
+			l.reader.Reset(l.chunks[0].raw, max(l.chunks[0].from, l.position), l.chunks[0].aborted)
+			l.reading = true
+		}
+		ok, err := l.reader.Next(&l.head.record)
+		if err != nil {
+			l.broken = err
+			return false
+		}
+		if !ok {
+			l.position = max(l.position, l.reader.Position())
+			l.buffered -= len(l.chunks[0].raw)
+			l.chunks[0] = chunk{}
+			l.chunks = l.chunks[1:]
+			l.reading = false
+			continue
+		}
+		l.decode(d, partition, partitions)
+	}
+	return true
+}
+
+// decode judges the record at the head.
+func (l *lane) decode(d *event.Decoder, partition, partitions int32) {
+	h := &l.head
+	h.reason = d.Decode(h.record.Value, event.Record{
+		Timestamp:  timestamp(&h.record),
+		Partition:  partition,
+		Partitions: partitions,
+		Latest:     l.latest,
+	}, &h.event)
+	h.next = h.record.Offset + 1
+	h.latest = l.latest
+	if h.reason == event.OK {
+		h.latest = max(l.latest, h.event.Time)
+	}
+	l.ready = true
+}
+
+// take hands out the head.
+func (l *lane) take() taken {
+	l.ready = false
+	l.position = l.head.next
+	l.latest = l.head.latest
+	return l.head
+}
+
+// drained reports that nothing fetched is left.
+func (l *lane) drained() bool { return !l.ready && len(l.chunks) == 0 }
+
+// caughtUp reports that an answer from the leader, at most age ms old, says
+// that everything there is has been taken.
+func (l *lane) caughtUp(tick, age int64) bool {
+	return l.drained() && l.heard && tick-l.asOf <= age && l.high == l.position
+}
+
+// timestamp is the record's time in unix ms: the broker's or the producer's, or
+// that of the record it was forwarded from, where this is earlier.
+func timestamp(r *recordbatch.Record) int64 {
+	header, ok := r.Header(timestampHeader)
+	if !ok {
+		return r.Timestamp
+	}
+	ms, err := strconv.ParseUint(string(header), 10, 63)
+	if err != nil || (r.Timestamp >= 0 && int64(ms) > r.Timestamp) {
+		return r.Timestamp
+	}
+	return int64(ms)
+}
+
+// checksum recognises a record: its key and its value.
+func checksum(r *recordbatch.Record) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.Write(r.Key)
+	_, _ = d.Write([]byte{0})
+	_, _ = d.Write(r.Value)
+	return d.Sum64()
+}

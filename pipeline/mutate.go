@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/profile"
+)
+
+// The planted bugs that need more than a condition where they strike. Without
+// the build tag each of these returns its argument.
+
+// mutateEvent loses a refund that came before its order.
+func mutateEvent(p *profile.Profile, ev *event.Event) *event.Event {
+	if !mutated(RefundBeforeOrderLost) || ev.Type != event.Refund {
+		return ev
+	}
+	for i := range p.Orders {
+		if p.Orders[i].ID == ev.OrderID && p.Orders[i].Purchased() {
+			return ev
+		}
+	}
+	lost := *ev
+	lost.Time = math.MinInt64 + 1 // without effect, like one that is far too old
+	return &lost
+}
+
+// mutateCommit moves the offsets a batch ahead of the state.
+func (s *Shard) mutateCommit(c *store.Commit) *store.Commit {
+	if mutated(StateAfterOffsets) {
+		c.Customers, s.heldBack = s.heldBack, c.Customers
+	}
+	return c
+}
+
+// mutateLive sends a commit again whose answer was lost, under the new head.
+func (s *Shard) mutateLive() {
+	if !mutated(LostReplyIsFailure) || s.resend == nil {
+		return
+	}
+	again := s.resend
+	s.resend = nil
+	head := s.state.Head
+	s.state = again.State.Clone()
+	s.state.Head = head
+	for i := range s.lanes {
+		t := &s.state.Topics[i]
+		s.lanes[i].rewind(t.Next, t.Greatest)
+	}
+	for _, c := range again.Customers {
+		e, _ := s.cache.get(c.Customer)
+		e.profile.Reset()
+		if c.Value != nil && e.profile.Decode(c.Value) != nil {
+			continue
+		}
+		e.loaded, e.dirty = true, true
+		s.open.dirty = append(s.open.dirty, e)
+	}
+	s.open.moved = true
+}

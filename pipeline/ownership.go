@@ -1,0 +1,163 @@
+package pipeline
+
+import "math"
+
+// Causes of a take-over besides the kinds of I/O that failed.
+const (
+	causeStart = "start"
+)
+
+// start notes an I/O as under way.
+func (s *Shard) start(op *Op) *Op {
+	op.Epoch = s.epoch
+	switch op.Kind {
+	case OpCommit, OpWait:
+		s.writing = op
+	case OpPublish:
+		s.publishing = op
+	default:
+		s.main = op
+	}
+	return op
+}
+
+// Done takes a finished I/O. Answers to an ownership that is over change
+// nothing, but that a publication is no longer under way.
+func (s *Shard) Done(op *Op, c Clock) {
+	s.tick, s.now = c.Tick, c.Now
+	if op == s.publishing {
+		s.publishing = nil
+	}
+	if op.Epoch != s.epoch || s.stop != nil {
+		return
+	}
+	switch op {
+	case s.main:
+		s.main = nil
+	case s.writing:
+		s.writing = nil
+	}
+	switch {
+	case op.Kind == OpPublish:
+		s.published(op)
+	case op.Kind == OpBury:
+		s.buried(op)
+	case op.Err != nil:
+		s.doubt(op)
+	case op.Kind == OpLoad && s.phase == phaseLive:
+		s.loaded(op)
+	case op.Kind == OpDue:
+		s.due(op)
+	case s.phase == phaseLive:
+		s.committed(op)
+	default:
+		s.took(op)
+	}
+}
+
+// buried takes the answer to a write of dead letters: an error means again, and
+// that the shard waits.
+func (s *Shard) buried(op *Op) {
+	if op.Err != nil {
+		s.retryAt = s.tick + s.backoff(1)
+		return
+	}
+	s.open.letters = nil
+}
+
+// doubt is the one answer to everything but OK from the store or the log: the
+// shard's memory is worth nothing, take over again. Whether a lost reply meant
+// success is never guessed.
+func (s *Shard) doubt(op *Op) {
+	if op.Kind == OpCommit && mutated(LostReplyIsSuccess) && !fenced(op.Err) {
+		s.committed(op)
+		return
+	}
+	if op.Kind == OpCommit && mutated(LostReplyIsFailure) && !fenced(op.Err) {
+		s.resend = op.Commit
+	}
+	if fenced(op.Err) {
+		s.tally.Fenced++
+	}
+	s.lose(op.Kind.String())
+}
+
+// lose drops everything an ownership knew and begins another one after a wait.
+func (s *Shard) lose(cause string) {
+	s.failures++
+	s.retryAt = s.tick + s.backoff(s.failures)
+	s.begin(cause)
+}
+
+// begin starts an ownership with empty hands.
+func (s *Shard) begin(cause string) {
+	s.epoch++
+	s.phase = phaseHead
+	s.take = takeOver{}
+	s.tally.TakeOvers[cause]++
+	if s.cache == nil || !mutated(MemoryKept) {
+		s.cache = newCache(s.cfg.Limits.CacheBytes)
+	}
+	s.staged, s.missing, s.changes = nil, nil, nil
+	s.open, s.outbox = batch{}, outbox{}
+	s.main, s.writing = nil, nil
+	s.nextTimer, s.dueAfter, s.commits, s.undurable = math.MinInt64, 0, 0, 0
+	s.released, s.walked = false, false
+}
+
+// backoff is a wait in ms that doubles with every failure, up to a second, of
+// which half is chance: two owners must not collide for ever.
+func (s *Shard) backoff(failures int) int64 {
+	wait := min(int64(10)<<min(failures, 10), 1000)
+	return wait/2 + int64(s.cfg.Jitter()*float64(wait))/2
+}
+
+// WakeAt is the tick at which Next has to be called though nothing happened.
+func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
+	tick = math.MaxInt64
+	at := func(t int64) { tick = min(tick, max(t, c.Tick)) }
+	switch {
+	case s.stop != nil:
+		return 0, false
+	case s.phase != phaseLive:
+		if s.main == nil && s.publishing == nil {
+			at(s.retryAt)
+		}
+	default:
+		if s.main == nil && len(s.open.letters) > 0 {
+			at(s.retryAt)
+		}
+		if s.publishing == nil && s.outbox.stored > 0 {
+			at(s.publishAt)
+		}
+		if s.writing == nil && !s.open.empty() {
+			at(s.idleSince + idleCommit)
+		}
+		if s.cfg.WallClock {
+			// The clock moves, and timers come, while nothing else happens.
+			at(c.Tick + min(max(s.nextTimer-(c.Now-s.cfg.TimerGrace), 1), idleCommit))
+		}
+	}
+	return tick, tick != math.MaxInt64
+}
+
+// Drain makes the shard take no more events: it finishes, stores and publishes
+// what it has.
+func (s *Shard) Drain() { s.draining = true }
+
+// Drained reports that everything taken is stored and published.
+func (s *Shard) Drained() bool {
+	return s.stop != nil || s.phase == phaseLive && s.draining && s.settled()
+}
+
+// Finished reports that a replay has applied, stored and published everything.
+func (s *Shard) Finished() bool {
+	return s.phase == phaseLive && s.ended() && s.settled() && !s.timersDue() &&
+		(s.cfg.Until == noUntil || s.state.Clock >= s.cfg.Until)
+}
+
+// settled reports that nothing is under way and nothing is left to store.
+func (s *Shard) settled() bool {
+	return len(s.staged) == 0 && s.main == nil && s.writing == nil && s.publishing == nil &&
+		s.open.empty() && len(s.outbox.entries) == 0
+}

@@ -1,0 +1,26 @@
+package pipeline
+
+// publish sends stored changes to Kafka, one request at a time, so that the
+// changes of a customer arrive in the order of their versions.
+func (s *Shard) publish() *Op {
+	if s.publishing != nil || s.outbox.stored == 0 || s.tick < s.publishAt {
+		return nil
+	}
+	records := s.outbox.records(s.cfg.Source, s.cfg.Limits.PublishBytes, s.now)
+	return s.start(&Op{Kind: OpPublish, Records: records})
+}
+
+// published takes the answer. An error does not mean that nothing was written:
+// the same bytes are sent again, and whoever reads them drops the repeat by its
+// version.
+func (s *Shard) published(op *Op) {
+	if op.Err != nil {
+		s.publishAt = s.tick + s.backoff(1)
+		return
+	}
+	n := len(op.Records)
+	s.state.Pub = op.Base + int64(n)
+	s.outbox.acknowledge(n)
+	s.tally.Published += int64(n)
+	s.open.trimmed = true
+}

@@ -1,0 +1,531 @@
+package pipeline
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/change"
+	"github.com/tidemark/tidemark/pkg/customer"
+	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/policy"
+	"github.com/tidemark/tidemark/pkg/profile"
+	"github.com/tidemark/tidemark/pkg/segment"
+)
+
+// ShardConfig is what one shard has to know.
+type ShardConfig struct {
+	Shard, Partitions int32    // this shard; partition count of the inputs
+	Inputs            []string // input topics
+	Changes           string   // changes topic; the shard writes the partition of its number
+	Source            string   // CloudEvents source of the namespace
+	Policy            *policy.Policy
+	WallClock         bool   // clock: wall; else event
+	TimerGrace        int64  // ms that stream time stays behind the wall clock
+	Publish           string // start.publish: snapshot, all or none
+	AcceptTruncated   bool   // start.accept_truncated
+	Durable           bool   // wait for durability before anything is published
+	Until             int64  // clock event: stream time goes here at the end, unix ms; None: nowhere
+	Limits            Limits
+	Token             func() string  // a new random token at each take-over
+	Jitter            func() float64 // in [0, 1), for waits after failures
+
+	// Observe, if set, sees every record as it enters the open batch: a commit Op
+	// carries what was observed since the one before it.
+	Observe func(topic string, offset, streamTime int64, accepted bool)
+}
+
+// Limits bound what a shard holds and does at once.
+type Limits struct {
+	BatchCustomers int // customers of one commit
+	BatchRecords   int // records of one commit
+	BatchBytes     int // bytes of one commit, about
+	StageRecords   int // records decoded ahead of their customers
+	TimerPiece     int // timers fired between live events
+	BufferBytes    int // fetched bytes held per input
+	FetchBytes     int // bytes asked for at once per input
+	CacheBytes     int // customers held in memory
+	OutboxBytes    int // unacknowledged changes, above which the shard waits for Kafka
+	PublishBytes   int // of one produce request
+}
+
+// DefaultLimits suit a dozen shards in one process.
+func DefaultLimits() Limits {
+	return Limits{
+		BatchCustomers: 4000, BatchRecords: 16384, BatchBytes: 4 << 20, StageRecords: 2048, TimerPiece: 1000,
+		BufferBytes: 4 << 20, FetchBytes: 1 << 20, CacheBytes: 64 << 20, OutboxBytes: 8 << 20, PublishBytes: 900 << 10,
+	}
+}
+
+// Shard is one partition of the inputs and everything that follows from it, as
+// a plain state machine: fetched batches, finished I/O and the time go in; I/O
+// to start comes out. It has no goroutine, channel, clock or client.
+//
+// An event's way through this file, top to bottom: Fetched → collect (merge by
+// event time) → load → apply (own deadlines, event, evaluation) → commit →
+// publish.
+type Shard struct {
+	cfg     ShardConfig
+	decoder *event.Decoder
+	rules   *customer.Rules
+	encoder *change.Encoder
+	horizon int64
+
+	// One ownership, from a take-over to the first doubt. Any answer but OK from
+	// the store throws all of it away (lose).
+	epoch     uint64
+	phase     phase
+	take      takeOver
+	token     string
+	commits   int64       // number of the last commit begun
+	state     store.State // as the open batch will leave it
+	lanes     []lane
+	cache     *cache
+	staged    []staged
+	missing   []*entry // staged customers that have to be loaded
+	open      batch
+	outbox    outbox
+	nextTimer int64 // no armed timer is due before, unix ms
+	dueAfter  int64 // timers may be read again once this commit is done
+	released  bool  // adopted customers may publish again
+	walked    bool  // ... and all of them have been looked at
+	draining  bool
+
+	main       *Op // head … load, due, bury: one at a time
+	writing    *Op // commit or wait
+	publishing *Op // outlives an ownership: nothing is read back while it may still land
+	retryAt    int64
+	publishAt  int64 // tick before which publishing is not tried again
+	failures   int   // take-overs without a commit between them
+	idleSince  int64 // tick of the last commit begun
+	undurable  int64 // number behind the last committed change that waits for durability
+	tick, now  int64
+	changes    []change.Change
+	stop       *Stop
+	tally      Tally
+
+	heldBack []store.Entry // of planted bugs
+	resend   *store.Commit
+}
+
+// staged is one thing to apply in order: a record, or a customer whose timer is
+// due.
+type staged struct {
+	taken
+	lane  int // -1: a timer
+	entry *entry
+}
+
+// Tally counts what a shard went through since it began, for metrics.
+type Tally struct {
+	TakeOvers  map[string]int64 // by cause
+	Fenced     int64
+	Rewinds    int64
+	Commits    int64
+	Published  int64
+	CacheHits  int64
+	CacheMiss  int64
+	TimerFires int64
+}
+
+// NewShard returns a shard that begins by taking itself over.
+func NewShard(cfg ShardConfig) (*Shard, error) {
+	cfg.Inputs = store.SortTopics(cfg.Inputs)
+	decoder, err := event.NewDecoder(cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
+	s := &Shard{
+		cfg: cfg, decoder: decoder, rules: customer.New(cfg.Policy), encoder: change.NewEncoder(cfg.Policy),
+		horizon: cfg.Policy.Horizon(), tally: Tally{TakeOvers: map[string]int64{}},
+	}
+	s.begin(causeStart)
+	return s, nil
+}
+
+// Next returns the next I/O to start, nil if there is none now. To be called
+// until it says nil: after Fetched, after Done, and when WakeAt has come.
+func (s *Shard) Next(c Clock) *Op {
+	s.tick, s.now = c.Tick, c.Now
+	if s.stop != nil {
+		return nil
+	}
+	if s.phase != phaseLive {
+		return s.takeOver()
+	}
+	if op := s.publish(); op != nil {
+		return op
+	}
+	if s.main == nil {
+		if op := s.work(); op != nil {
+			return op
+		}
+	}
+	if s.writing == nil {
+		if op := s.settleDurability(); op != nil {
+			return op
+		}
+		if s.main == nil {
+			return s.write()
+		}
+	}
+	return nil
+}
+
+// Wants appends where to fetch now: nothing while taking over or full.
+func (s *Shard) Wants(dst []source.Position) []source.Position {
+	if s.phase != phaseLive || s.stop != nil || s.draining {
+		return dst
+	}
+	for i := range s.lanes {
+		l := &s.lanes[i]
+		if l.buffered < s.cfg.Limits.BufferBytes && !s.reachedEnd(l, l.ask) {
+			dst = append(dst, source.Position{Topic: l.topic, Partition: s.cfg.Shard, Offset: l.ask,
+				MaxBytes: int32(min(s.cfg.Limits.FetchBytes, math.MaxInt32))})
+		}
+	}
+	return dst
+}
+
+// Fetched takes an answer to a fetch, an empty one too: it tells that there is
+// nothing more.
+func (s *Shard) Fetched(f source.Fetched, c Clock) {
+	s.tick, s.now = c.Tick, c.Now
+	if s.phase != phaseLive || f.Partition != s.cfg.Shard {
+		return
+	}
+	for i := range s.lanes {
+		l := &s.lanes[i]
+		if l.topic != f.Topic || f.Offset != l.ask {
+			continue
+		}
+		if f.Err != nil {
+			if source.OutOfRange(f.Err) {
+				s.lose("offset out of range") // the take-over finds out why, and stops
+			}
+			return
+		}
+		l.push(&f, c.Tick)
+	}
+}
+
+// work moves events into the open batch until it is full, nothing is there, or
+// an I/O is needed first.
+func (s *Shard) work() *Op {
+	for !s.open.full(&s.cfg.Limits) && s.outbox.bytes < s.cfg.Limits.OutboxBytes {
+		if len(s.staged) == 0 {
+			if s.timersDue() {
+				return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: s.cfg.Limits.TimerPiece})
+			}
+			s.collect()
+			if s.phase != phaseLive {
+				return s.takeOver()
+			}
+			if len(s.staged) == 0 && !s.advance() {
+				return nil
+			}
+		}
+		if len(s.missing) > 0 {
+			return s.start(&Op{Kind: OpLoad, Customers: names(s.missing)})
+		}
+		s.apply()
+	}
+	return nil
+}
+
+// collect stages records in event-time order: of the records at the heads of
+// the inputs the earliest comes first (ties: topic, then offset). A rejected
+// record takes no part in this: it is staged when it reaches the head.
+func (s *Shard) collect() {
+	if s.draining {
+		return
+	}
+	for len(s.staged) < s.cfg.Limits.StageRecords {
+		first := -1
+		for i := range s.lanes {
+			l := &s.lanes[i]
+			for l.advance(s.decoder, s.cfg.Shard, s.cfg.Partitions) && l.head.reason != event.OK {
+				s.stage(i)
+			}
+			if l.broken != nil {
+				s.lose("unreadable batch")
+				return
+			}
+			if !l.ready {
+				continue
+			}
+			if first < 0 || l.head.event.Time < s.lanes[first].head.event.Time {
+				first = i
+			}
+		}
+		if first < 0 || s.waits() || s.beyond(&s.lanes[first]) {
+			return
+		}
+		s.stage(first)
+	}
+}
+
+// waits reports that an input with nothing buffered may still bring a record
+// that comes first.
+func (s *Shard) waits() bool {
+	for i := range s.lanes {
+		if l := &s.lanes[i]; !l.ready && !s.exhausted(l) {
+			return true
+		}
+	}
+	return false
+}
+
+// exhausted reports that nothing has to be waited for on this input: by the
+// wall clock it is caught up, by the events' clock its end is reached.
+func (s *Shard) exhausted(l *lane) bool {
+	if s.cfg.WallClock {
+		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace))
+	}
+	return l.drained() && s.reachedEnd(l, l.position)
+}
+
+// reachedEnd reports that a replay does not read on at this offset.
+func (s *Shard) reachedEnd(l *lane, offset int64) bool {
+	return !s.cfg.WallClock && offset >= s.state.Start.Ends[l.topic]
+}
+
+// beyond reports that a replay ends before this record: the first of the merge
+// that is later than its last instant.
+func (s *Shard) beyond(l *lane) bool {
+	return s.cfg.Until != instant.None && l.ready && l.head.event.Time > s.cfg.Until
+}
+
+// ended reports that a replay has taken every record.
+func (s *Shard) ended() bool {
+	if s.cfg.WallClock || len(s.staged) > 0 {
+		return false
+	}
+	for i := range s.lanes {
+		if l := &s.lanes[i]; !s.exhausted(l) && !s.beyond(l) {
+			return false
+		}
+	}
+	return true
+}
+
+// stage takes the head of a lane.
+func (s *Shard) stage(i int) {
+	st := staged{taken: s.lanes[i].take(), lane: i}
+	if st.reason == event.OK {
+		st.entry = s.entry(st.event.Customer)
+	}
+	s.staged = append(s.staged, st)
+}
+
+// entry finds a customer, or notes that he has to be loaded.
+func (s *Shard) entry(id string) *entry {
+	e, known := s.cache.get(id)
+	if !known {
+		s.missing = append(s.missing, e)
+	}
+	return e
+}
+
+// loaded fills in the customers that were missing.
+func (s *Shard) loaded(op *Op) {
+	for i, e := range s.missing {
+		if op.Values[i] != nil {
+			if err := e.profile.Decode(op.Values[i]); err != nil {
+				s.halt(unreadable("customer "+e.id, err))
+				return
+			}
+		}
+		e.loaded = true
+		s.cache.resize(e)
+	}
+	s.missing = s.missing[:0]
+}
+
+// advance moves stream time without an event: after the wall clock where every
+// input is caught up, to the last instant of a replay at its end. True if that
+// made timers due.
+func (s *Shard) advance() bool {
+	to := instant.None
+	switch {
+	case s.cfg.WallClock && !s.draining && !s.waitsForAny():
+		to = s.now - s.cfg.TimerGrace
+	case s.cfg.Until != instant.None && s.ended():
+		to = s.cfg.Until
+	}
+	if to > s.state.Clock {
+		s.state.Clock = to
+		s.open.moved = true
+		s.endSilence()
+	}
+	return s.timersDue()
+}
+
+// waitsForAny reports that some input is not caught up.
+func (s *Shard) waitsForAny() bool {
+	for i := range s.lanes {
+		if !s.exhausted(&s.lanes[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// apply moves what is staged into the open batch, in order.
+func (s *Shard) apply() {
+	for i := range s.staged {
+		st := &s.staged[i]
+		switch {
+		case st.lane < 0:
+			s.fire(st.entry)
+		case st.reason != event.OK:
+			s.reject(st)
+		default:
+			s.accept(st)
+		}
+	}
+	clear(s.staged)
+	s.staged = s.staged[:0]
+	s.cache.shrink()
+}
+
+// reject keeps a bad record for the dead letters. It moves no clock.
+func (s *Shard) reject(st *staged) {
+	topic := s.consumed(st)
+	topic.Counts.Dead[st.reason]++
+	s.open.bury(s.cfg.Shard, topic.Name, st, s.now)
+	s.observe(st, topic, false)
+}
+
+// accept applies one event: stream time becomes the later of itself and the
+// event's; the customer's own deadlines up to it fire first; then the event is
+// applied and he is evaluated once.
+func (s *Shard) accept(st *staged) {
+	e, ev := st.entry, &st.event
+	p := &e.profile
+	now := max(s.state.Clock, ev.Time)
+	was := p.Segment
+	var outcome profile.Outcome
+	if p.Mark == profile.Adopted && !s.released {
+		outcome = s.rules.Absorb(p, ev, now)
+	} else {
+		if !mutated(TimersAfterEvent) {
+			s.settle(e, now)
+		}
+		s.changes, outcome = s.rules.Apply(p, e.id, mutateEvent(p, ev), now, s.silent(), s.changes[:0])
+		s.awaitBootstrap(p)
+	}
+	s.state.Clock = now
+	topic := s.consumed(st)
+	topic.Greatest = st.latest
+	count(&topic.Counts, outcome)
+	if len(s.changes) > 0 {
+		trace, _ := st.record.Header(headerTrace)
+		s.emit(e, now, trace)
+	}
+	if mutated(TimersAfterEvent) {
+		s.settle(e, now)
+	}
+	s.touched(e, was)
+	s.observe(st, topic, true)
+	s.endSilence()
+}
+
+// settle brings a customer to stream time t before something happens to him:
+// his due deadlines fire, or, where the world was not told about him for a
+// while, it is told how he stands.
+func (s *Shard) settle(e *entry, t int64) {
+	p, at := &e.profile, s.state.Clock
+	s.changes = s.changes[:0]
+	switch {
+	case p.Mark == profile.Adopted:
+		s.changes = s.rules.Recover(p, e.id, t, s.changes)
+		at = t
+	case p.Mark == profile.Pending && !s.silent():
+		s.changes = s.rules.Fire(p, e.id, t, math.MaxInt64, s.changes)
+		s.changes = s.rules.Bootstrap(p, e.id, t, s.changes)
+		at = t
+	default:
+		s.changes = s.rules.Fire(p, e.id, boundary(t), s.quietUntil(), s.changes)
+	}
+	s.tally.TimerFires += int64(len(s.changes))
+	s.emit(e, at, nil)
+}
+
+// fire brings a customer to the present stream time because his timer is due.
+func (s *Shard) fire(e *entry) {
+	was := e.profile.Segment
+	if e.profile.Mark != profile.Adopted || s.released {
+		s.settle(e, s.state.Clock)
+	}
+	s.touched(e, was)
+	s.open.rearm(e) // whatever stood in the timers is put right
+}
+
+// emit puts the changes just made into the outbox, with where the shard stands:
+// the inputs' next offsets and a stream time.
+func (s *Shard) emit(e *entry, clock int64, trace []byte) {
+	if len(s.changes) == 0 {
+		return
+	}
+	at := appendPosition(nil, s.state.Topics, clock)
+	for i := range s.changes {
+		c := &s.changes[i]
+		value, id := s.encoder.Append(nil, c)
+		s.outbox.add(unsent{customer: e.id, id: id, version: c.Version, effectiveAt: c.EffectiveAt,
+			value: value, at: at, trace: append([]byte(nil), trace...)})
+		s.state.Changes++
+	}
+	s.changes = s.changes[:0]
+}
+
+// touched books that a customer changed: into the batch, the sizes, his timer.
+func (s *Shard) touched(e *entry, was segment.Segment) {
+	if now := e.profile.Segment; now != was {
+		if was != segment.None {
+			s.state.Sizes[was]--
+		}
+		if now != segment.None {
+			s.state.Sizes[now]++
+		}
+	}
+	if !e.dirty {
+		e.dirty = true
+		s.open.dirty = append(s.open.dirty, e)
+		s.open.bytes += e.size
+	}
+	s.arm(e)
+	s.cache.resize(e)
+}
+
+// consumed books that a record was taken.
+func (s *Shard) consumed(st *staged) *store.Topic {
+	topic := &s.state.Topics[st.lane]
+	topic.Next = st.next
+	topic.Last = st.record.Offset
+	topic.Counts.Consumed++
+	s.open.last(st.lane, st)
+	s.open.records++
+	return topic
+}
+
+// count books what an accepted event came to.
+func count(c *store.Counts, outcome profile.Outcome) {
+	switch outcome {
+	case profile.Applied:
+		c.Applied++
+	case profile.Erased:
+		c.Erased++
+	case profile.BelowFloor:
+		c.BelowFloor++
+	case profile.Stale:
+		c.Stale++
+	}
+}
+
+func (s *Shard) observe(st *staged, topic *store.Topic, accepted bool) {
+	if s.cfg.Observe != nil {
+		s.cfg.Observe(topic.Name, st.record.Offset, s.state.Clock, accepted)
+	}
+}

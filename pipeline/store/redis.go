@@ -1,0 +1,269 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tidemark/tidemark/pkg/instant"
+)
+
+// Config says which Redis holds the state.
+type Config struct {
+	Addrs     []string // one: a server; several: the seeds of a cluster
+	Namespace string
+	Topics    []string      // input topics, by name
+	Timeout   time.Duration // of one command; zero: 10 s
+}
+
+const defaultTimeout = 10 * time.Second
+
+// Redis is the store of a namespace on a Redis server or cluster.
+type Redis struct {
+	client redis.UniversalClient
+	config Config
+}
+
+// Open makes the client; the server is met at the first command.
+func Open(config Config) *Redis {
+	if config.Timeout == 0 {
+		config.Timeout = defaultTimeout
+	}
+	return &Redis{config: config, client: redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs:         config.Addrs,
+		IsClusterMode: len(config.Addrs) > 1,
+		// A commit must never be sent twice by itself: whether the first one was
+		// applied is not known. Everything else is repeated by taking over again.
+		MaxRetries:            -1,
+		DisableIdentity:       true,
+		ReadTimeout:           config.Timeout,
+		WriteTimeout:          config.Timeout,
+		ContextTimeoutEnabled: true,
+	})}
+}
+
+// Close ends all connections.
+func (r *Redis) Close() error { return r.client.Close() }
+
+// Time is the server's clock, unix ms.
+func (r *Redis) Time(ctx context.Context) (int64, error) {
+	t, err := r.client.Time(ctx).Result()
+	if err != nil {
+		return 0, fmt.Errorf("asking Redis for its time: %w", err)
+	}
+	return t.UnixMilli(), nil
+}
+
+// Session opens a connection of its own to the node that holds the shard.
+func (r *Redis) Session(ctx context.Context, shard int32) (Session, error) {
+	keys := KeysOf(r.config.Namespace, shard)
+	node, err := r.node(ctx, keys.Shard())
+	if err != nil {
+		return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
+	}
+	return &session{conn: node.Conn(), keys: keys, topics: r.config.Topics}, nil
+}
+
+func (r *Redis) node(ctx context.Context, key string) (*redis.Client, error) {
+	switch c := r.client.(type) {
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, key)
+	case *redis.Client:
+		return c, nil
+	default:
+		return nil, fmt.Errorf("unexpected client %T", c)
+	}
+}
+
+// session is a Session on one connection. Its first error ends it: go-redis
+// would put another connection in the place of a broken one.
+type session struct {
+	conn   *redis.Conn
+	keys   Keys
+	topics []string
+	broken error
+	args   []any
+	fields []string
+	names  []string
+}
+
+// end remembers the first error.
+func (s *session) end(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", doing, err)
+	if s.broken == nil {
+		s.broken = err
+	}
+	return err
+}
+
+func (s *session) Head(ctx context.Context) (State, error) {
+	if s.broken != nil {
+		return State{}, s.broken
+	}
+	fields, err := s.conn.HGetAll(ctx, s.keys.Shard()).Result()
+	if err != nil {
+		return State{}, s.end("reading the shard's head", err)
+	}
+	state, err := ParseState(fields, s.topics)
+	return state, s.end("reading the shard's head", err)
+}
+
+func (s *session) TakeOver(ctx context.Context, expect, fresh string) (State, []byte, error) {
+	const doing = "taking the shard over"
+	if s.broken != nil {
+		return State{}, nil, s.broken
+	}
+	reply, err := takeOver.Run(ctx, s.conn, []string{s.keys.Shard(), s.keys.Outbox()}, expect, fresh).Slice()
+	if err != nil {
+		return State{}, nil, s.end(doing, err)
+	}
+	if len(reply) == 0 || reply[0] != "ok" {
+		return State{}, nil, s.end(doing, ErrFenced)
+	}
+	// A missing outbox is a nil, with which Lua ends its arrays.
+	hash, ok := reply[1].([]any)
+	if !ok {
+		return State{}, nil, s.end(doing, fmt.Errorf("unexpected answer %T", reply[1]))
+	}
+	fields := make(map[string]string, len(hash)/2)
+	for i := 0; i+1 < len(hash); i += 2 {
+		fields[hash[i].(string)] = hash[i+1].(string)
+	}
+	state, err := ParseState(fields, s.topics)
+	if err != nil {
+		return State{}, nil, s.end(doing, err)
+	}
+	var outbox []byte
+	if len(reply) > 2 {
+		if raw, ok := reply[2].(string); ok {
+			outbox = []byte(raw)
+		}
+	}
+	return state, outbox, nil
+}
+
+func (s *session) Load(ctx context.Context, customers []string) ([][]byte, error) {
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	if len(customers) == 0 {
+		return nil, nil
+	}
+	s.names = s.names[:0]
+	for _, id := range customers {
+		s.names = append(s.names, s.keys.Customer(id))
+	}
+	reply, err := s.conn.MGet(ctx, s.names...).Result()
+	if err != nil {
+		return nil, s.end("loading customers", err)
+	}
+	values := make([][]byte, len(reply))
+	for i, v := range reply {
+		if text, ok := v.(string); ok {
+			values[i] = []byte(text)
+		}
+	}
+	return values, nil
+}
+
+func (s *session) Due(ctx context.Context, from int64, limit int) ([]Timer, error) {
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	low := "-inf"
+	if from != instant.None {
+		low = strconv.FormatInt(from, 10)
+	}
+	reply, err := s.conn.ZRangeByScoreWithScores(ctx, s.keys.Timers(),
+		&redis.ZRangeBy{Min: low, Max: "+inf", Count: int64(limit)}).Result()
+	if err != nil {
+		return nil, s.end("reading due timers", err)
+	}
+	timers := make([]Timer, len(reply))
+	for i, z := range reply {
+		timers[i] = Timer{Customer: z.Member.(string), At: int64(z.Score)}
+	}
+	return timers, nil
+}
+
+func (s *session) Commit(ctx context.Context, c *Commit) error {
+	if s.broken != nil {
+		return s.broken
+	}
+	keys, args := s.arguments(c)
+	reply, err := commit.Run(ctx, s.conn, keys, args...).Text()
+	clear(args)
+	if err != nil {
+		return s.end("committing a batch", err)
+	}
+	if reply != "ok" {
+		return s.end("committing a batch", ErrFenced)
+	}
+	return nil
+}
+
+// arguments lays a commit out for the script.
+func (s *session) arguments(c *Commit) ([]string, []any) {
+	s.fields = c.State.Fields(s.fields[:0])
+	names := append(s.names[:0], s.keys.Shard(), s.keys.Timers(), s.keys.Outbox())
+	deletes := 0
+	for i := range c.Customers {
+		if c.Customers[i].Value != nil {
+			names = append(names, s.keys.Customer(c.Customers[i].Customer))
+		} else {
+			deletes++
+		}
+	}
+	if deletes > 0 {
+		for i := range c.Customers {
+			if c.Customers[i].Value == nil {
+				names = append(names, s.keys.Customer(c.Customers[i].Customer))
+			}
+		}
+	}
+	s.names = names
+	removes := 0
+	for i := range c.Timers {
+		if c.Timers[i].At == instant.None {
+			removes++
+		}
+	}
+	args := append(s.args[:0], c.Head, len(s.fields), len(c.Customers)-deletes, deletes,
+		len(c.Timers)-removes, removes, c.Outbox)
+	for i := range s.fields {
+		args = append(args, &s.fields[i])
+	}
+	for i := range c.Customers {
+		if c.Customers[i].Value != nil {
+			args = append(args, c.Customers[i].Value)
+		}
+	}
+	for i := range c.Timers {
+		if c.Timers[i].At != instant.None {
+			args = append(args, &c.Timers[i].At, &c.Timers[i].Customer)
+		}
+	}
+	for i := range c.Timers {
+		if c.Timers[i].At == instant.None {
+			args = append(args, &c.Timers[i].Customer)
+		}
+	}
+	s.args = args
+	return names, args
+}
+
+func (s *session) Wait(context.Context) error { return s.broken }
+
+func (s *session) Close() error {
+	if s.broken == nil {
+		s.broken = errors.New("the session is closed")
+	}
+	return s.conn.Close()
+}

@@ -1,0 +1,226 @@
+package pipeline
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/instant"
+)
+
+// phase is how far an ownership is.
+type phase uint8
+
+const (
+	phaseHead   phase = iota // read the stored head and offsets
+	phaseGroup               // commit those offsets to the group: a zombie learns here that it is one
+	phaseTake                // put our head in the place of the one read
+	phaseBounds              // compare the offsets with the logs
+	phaseRecord              // compare the last records consumed with the logs
+	phaseScan                // read what the world was told (memory.go)
+	phaseLive
+)
+
+// noUntil is a replay that ends with its last event.
+const noUntil = instant.None
+
+// takeOver is what a take-over carries from step to step.
+type takeOver struct {
+	bounds map[string]Bounds
+	record int // input whose last record is compared
+	scan   scan
+}
+
+// takeOver returns the next I/O of the way to phaseLive. Whatever goes wrong on
+// it begins the way again.
+func (s *Shard) takeOver() *Op {
+	if s.main != nil || s.writing != nil || s.tick < s.retryAt {
+		return nil
+	}
+	switch s.phase {
+	case phaseHead:
+		return s.start(&Op{Kind: OpHead})
+	case phaseGroup:
+		return s.start(&Op{Kind: OpGroup, Offsets: s.offsets()})
+	case phaseTake:
+		s.token = s.cfg.Token()
+		return s.start(&Op{Kind: OpTake, Expect: s.state.Head, Fresh: s.token + ":0"})
+	case phaseBounds:
+		if s.publishing != nil {
+			return nil // it may still land behind what we are about to read
+		}
+		return s.start(&Op{Kind: OpBounds})
+	case phaseRecord:
+		topic := &s.state.Topics[s.take.record]
+		return s.start(&Op{Kind: OpRecord, Topic: topic.Name, Offset: topic.Last})
+	case phaseScan:
+		return s.scan()
+	default:
+		return nil
+	}
+}
+
+// took takes the answer to a step.
+func (s *Shard) took(op *Op) {
+	switch op.Kind {
+	case OpHead:
+		s.state = op.State
+		if s.refuse() {
+			return
+		}
+		s.phase = phaseGroup
+	case OpGroup:
+		s.phase = phaseTake
+	case OpTake:
+		s.state = op.State
+		if s.refuse() {
+			return
+		}
+		outbox, err := decodeOutbox(op.Outbox)
+		if err != nil {
+			s.halt(unreadable("the outbox", err))
+			return
+		}
+		s.outbox = outbox
+		s.phase = phaseBounds
+	case OpBounds:
+		s.take.bounds = op.Bounds
+		s.compareBounds()
+	case OpRecord:
+		s.compareRecord(op)
+	case OpChanges:
+		s.scanned(op)
+	case OpLoad:
+		s.loaded(op)
+		s.judge()
+	case OpCommit:
+		s.remembered()
+	}
+}
+
+// offsets are the stored ones of all inputs; never an empty map, which would
+// check nothing.
+func (s *Shard) offsets() map[string]int64 {
+	offsets := make(map[string]int64, len(s.state.Topics))
+	for i := range s.state.Topics {
+		offsets[s.state.Topics[i].Name] = s.state.Topics[i].Next
+	}
+	return offsets
+}
+
+// refuse stops before anything is written where the state was made by other
+// rules than ours.
+func (s *Shard) refuse() bool {
+	ours := s.cfg.Policy.Version()
+	switch {
+	case s.state.Policy != "" && s.state.Policy != ours:
+		s.halt(otherPolicy(s.state.Policy, ours))
+	case s.state.Partitions != 0 && s.state.Partitions != s.cfg.Partitions:
+		s.halt(otherPartitions(s.state.Partitions, s.cfg.Partitions))
+	}
+	s.state.Policy, s.state.Partitions = ours, s.cfg.Partitions
+	return s.stop != nil
+}
+
+// compareBounds compares the stored offsets with the logs' ends, and makes the
+// beginning of a namespace.
+func (s *Shard) compareBounds() {
+	for i := range s.state.Topics {
+		t := &s.state.Topics[i]
+		b := s.take.bounds[t.Name]
+		if t.Next > b.End {
+			s.halt(short(t.Name, t.Next, b.End))
+			return
+		}
+		if t.Next < b.Start {
+			if !s.cfg.AcceptTruncated {
+				s.halt(truncated(t.Name, t.Next, b.Start))
+				return
+			}
+			t.Next = b.Start
+			s.open.moved = true
+		}
+	}
+	if s.state.Start == nil {
+		s.state.Start = &store.Start{Publish: s.cfg.Publish, Ends: map[string]int64{}}
+		for i := range s.state.Topics {
+			name := s.state.Topics[i].Name
+			s.state.Start.Ends[name] = s.take.bounds[name].End
+		}
+		s.open.moved = true
+	}
+	s.phase, s.take.record = phaseRecord, -1
+	s.nextRecord()
+}
+
+// nextRecord goes on to the next input of which a record was consumed that the
+// log may still have.
+func (s *Shard) nextRecord() {
+	for s.take.record++; s.take.record < len(s.state.Topics); s.take.record++ {
+		t := &s.state.Topics[s.take.record]
+		if t.Last >= 0 && t.Last >= s.take.bounds[t.Name].Start {
+			return
+		}
+	}
+	s.compareChanges()
+}
+
+// compareRecord compares the last record consumed with what the log holds there
+// now. One that retention or compaction took away says nothing.
+func (s *Shard) compareRecord(op *Op) {
+	t := &s.state.Topics[s.take.record]
+	var reader recordbatch.Reader
+	var record recordbatch.Record
+	reader.Reset(op.Fetched.Raw, t.Last, op.Fetched.Aborted)
+	ok, err := reader.Next(&record)
+	if err != nil {
+		s.lose("unreadable batch")
+		return
+	}
+	if ok && record.Offset == t.Last && checksum(&record) != t.Checksum {
+		s.halt(replaced(t.Name, t.Last))
+		return
+	}
+	s.nextRecord()
+}
+
+// compareChanges compares what Kafka acknowledged with the changes topic.
+func (s *Shard) compareChanges() {
+	b := s.take.bounds[changesTopic]
+	switch pub := s.state.Pub; {
+	case pub < b.Start && !s.cfg.AcceptTruncated:
+		s.halt(changesTruncated(s.cfg.Changes, pub, b.Start))
+		return
+	case pub > b.End && !s.cfg.AcceptTruncated:
+		s.halt(changesShort(s.cfg.Changes, pub, b.End))
+		return
+	}
+	s.take.scan = newScan(min(max(s.state.Pub, b.Start), b.End), b.End)
+	s.phase = phaseScan
+	if mutated(ChangesForgotten) {
+		s.live()
+	}
+}
+
+// live begins to read the inputs where the state stands.
+func (s *Shard) live() {
+	s.phase = phaseLive
+	if s.lanes == nil {
+		s.lanes = make([]lane, len(s.state.Topics))
+	}
+	for i := range s.lanes {
+		t := &s.state.Topics[i]
+		s.lanes[i].topic = t.Name
+		if !mutated(NoRewind) || s.lanes[i].ask == 0 {
+			s.lanes[i].rewind(t.Next, t.Greatest)
+		}
+	}
+	s.take = takeOver{}
+	s.nextTimer = math.MinInt64
+	s.idleSince = s.tick
+	if s.cfg.Durable {
+		s.outbox.stored, s.undurable = 0, s.outbox.end()
+	}
+	s.mutateLive()
+	s.endSilence()
+}

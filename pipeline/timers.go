@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/profile"
+)
+
+// Two places of the timers outside of time. A customer whose bootstrap is due
+// when silence ends stands before every deadline; an adopted one, who may not
+// be looked at before the log is read again, behind all of them.
+const (
+	pendingTimer int64 = -1
+	adoptedTimer int64 = 1 << 52
+)
+
+const noTimer int64 = math.MaxInt64
+
+// arm sets a customer's timer lazily: only where he has none or the new
+// deadline is earlier, so that an active customer is written once per period
+// and not once per event. A timer that is due is set anew as well, which saves
+// looking at him for nothing.
+func (s *Shard) arm(e *entry) {
+	p := &e.profile
+	want := p.Wake(s.horizon)
+	switch {
+	case p.Mark == profile.Adopted:
+		want = adoptedTimer
+	case p.Mark == profile.Pending:
+		want = pendingTimer
+	}
+	if want == p.Armed {
+		return
+	}
+	if want == instant.None || p.Armed == instant.None || want < p.Armed || want == adoptedTimer ||
+		p.Armed == adoptedTimer || p.Armed <= s.state.Clock {
+		p.Armed = want
+		s.open.rearm(e)
+		if want != instant.None {
+			s.nextTimer = min(s.nextTimer, want)
+		}
+	}
+}
+
+// timersDue reports that armed timers should be read: some may have come, and
+// what the last piece changed is stored, so that it is not read again.
+func (s *Shard) timersDue() bool {
+	if s.silent() || s.draining || s.commitsDone() < s.dueAfter {
+		return false
+	}
+	return s.walking() || s.nextTimer <= s.state.Clock
+}
+
+// timersFrom is where the next piece begins.
+func (s *Shard) timersFrom() int64 {
+	if s.walking() {
+		return adoptedTimer
+	}
+	return instant.None
+}
+
+// walking reports that adopted customers are being released.
+func (s *Shard) walking() bool { return s.released && !s.walked }
+
+// due stages the customers of a piece whose timers have come.
+func (s *Shard) due(op *Op) {
+	walking := op.From == adoptedTimer
+	s.nextTimer = noTimer
+	came := 0
+	for _, t := range op.Timers {
+		if t.At > s.state.Clock && !walking {
+			s.nextTimer = t.At
+			break
+		}
+		came++
+		s.staged = append(s.staged, staged{lane: -1, entry: s.entry(t.Customer)})
+	}
+	if came == len(op.Timers) && came == op.Limit {
+		s.nextTimer = op.Timers[came-1].At
+	}
+	if walking {
+		s.nextTimer = instant.None // the ordinary timers were not looked at
+		if came == 0 {
+			s.walked = true
+			s.state.Adopt = nil
+			s.open.moved = true
+		}
+	}
+	// The piece must be stored before the next one is read, or it would be read
+	// again; with nothing to store the answer was the truth.
+	s.dueAfter = s.commits
+	if came > 0 || !s.open.empty() {
+		s.dueAfter++
+		s.open.moved = true
+	}
+}
+
+// commitsDone is the number of the last commit that was answered.
+func (s *Shard) commitsDone() int64 {
+	if s.writing != nil && s.writing.Kind == OpCommit {
+		return s.commits - 1
+	}
+	return s.commits
+}
+
+// rearm notes that a customer's timer has to be written.
+func (b *batch) rearm(e *entry) { b.armed = append(b.armed, e) }
+
+// timers returns the timers to write, each customer's once.
+func (b *batch) timers() []store.Timer {
+	if len(b.armed) == 0 {
+		return nil
+	}
+	timers := make([]store.Timer, 0, len(b.armed))
+	for _, e := range b.armed {
+		if e.rearmed {
+			continue
+		}
+		e.rearmed = true
+		timers = append(timers, store.Timer{Customer: e.id, At: e.profile.Armed})
+	}
+	for _, e := range b.armed {
+		e.rearmed = false
+	}
+	return timers
+}
