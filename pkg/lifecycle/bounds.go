@@ -82,4 +82,3 @@ func (r Rules) loyalUntil(p *profile.Profile, t int64) int64 {
 	}
 	return profile.None
 }
-
