@@ -16,8 +16,9 @@ type Rate struct {
 	shift  int
 }
 
-// ParseRate reads a rate in the grammar of a JSON number, greater than 0 and with at most 19 significant digits; from
-// and to are the decimals of the two currencies.
+// ParseRate reads a rate in the grammar of a JSON number, greater than 0; from and to are the decimals of the two
+// currencies. Its significant digits have to fit in 64 bits, as 19 of them always do: beyond that nothing could be exact
+// without arithmetic of arbitrary size for every event.
 func ParseRate(s string, from, to int) (Rate, error) {
 	d, ok := scanDecimal(s)
 	switch {
