@@ -1,17 +1,20 @@
 package recordbatch
 
-import "iter"
+import (
+	"iter"
+	"unsafe"
+)
 
 // Record is one data record of a partition's log. Its slices alias the bytes
-// given to Reader.Reset (or those unpacked from them) and stay valid as long
-// as these do; nobody writes to either.
+// given to Reader.Reset, or those unpacked from them, and are good for as long
+// as nobody writes to these; a Record that is reused does not spoil them.
 type Record struct {
 	Offset     int64
-	Timestamp  int64  // unix ms; the broker's append time on a LogAppendTime topic; negative: none
-	Key, Value []byte // nil = null, which is not the same as empty
+	Timestamp  int64  // unix ms; the append time on a LogAppendTime topic; negative: none
+	Key, Value []byte // nil is null, which is not the same as empty
 
-	headers []byte // as they lie in the batch, already checked
-	count   int    // how many
+	headers []byte // as they lie in the batch; Reader has checked their shape
+	count   int
 }
 
 // Header is one header of a record. A nil Value is null.
@@ -20,13 +23,40 @@ type Header struct {
 	Value []byte
 }
 
-// Header returns the value of the last header called name, as the Java
-// client's lastHeader does.
-func (r *Record) Header(name string) (value []byte, ok bool) { return nil, false }
+// Header returns the value of the last header called name (as lastHeader of
+// the Java client: the last one was added by whoever handled the record last).
+func (r *Record) Header(name string) (value []byte, ok bool) {
+	c := cursor{buf: r.headers}
+	for range r.count {
+		key, v := c.header()
+		if string(key) == name {
+			value, ok = v, true
+		}
+	}
+	return value, ok
+}
 
-// Headers yields the record's headers in order. Keys and values alias the
+// Headers yields the headers in the record's order. Keys and values alias the
 // batch like the record's other slices.
-func (r *Record) Headers() iter.Seq[Header] { return func(func(Header) bool) {} }
+func (r *Record) Headers() iter.Seq[Header] {
+	return func(yield func(Header) bool) {
+		c := cursor{buf: r.headers}
+		for range r.count {
+			key, value := c.header()
+			if !yield(Header{Key: alias(key), Value: value}) {
+				return
+			}
+		}
+	}
+}
 
-// AppendHeaders appends the record's headers to dst, for callers that keep them.
-func (r *Record) AppendHeaders(dst []Header) []Header { return dst }
+// AppendHeaders appends the headers to dst.
+func (r *Record) AppendHeaders(dst []Header) []Header {
+	for h := range r.Headers() {
+		dst = append(dst, h)
+	}
+	return dst
+}
+
+// alias makes a string of bytes that nobody will write to.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
