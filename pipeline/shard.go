@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"math"
 
 	"github.com/tidemark/tidemark/pipeline/source"
@@ -173,19 +174,33 @@ func (s *Shard) Next(c Clock) *Op {
 	return nil
 }
 
-// Wants appends where to fetch now: nothing while taking over or full.
-func (s *Shard) Wants(dst []source.Position) []source.Position {
+// Wants appends where to fetch now: at the inputs' ends, and where more is known
+// to be; nothing while taking over or full.
+func (s *Shard) Wants(tail, behind []source.Position) ([]source.Position, []source.Position) {
 	if s.phase != phaseLive || s.stop != nil || s.draining {
-		return dst
+		return tail, behind
 	}
 	for i := range s.lanes {
 		l := &s.lanes[i]
-		if l.buffered < s.cfg.Limits.BufferBytes && !s.reachedEnd(l, l.ask) {
-			dst = append(dst, source.Position{Topic: l.topic, Partition: s.cfg.Shard, Offset: l.ask,
-				MaxBytes: int32(min(s.cfg.Limits.FetchBytes, math.MaxInt32))})
+		if l.buffered >= s.cfg.Limits.BufferBytes || s.reachedEnd(l, l.ask) {
+			continue
+		}
+		at := source.Position{Topic: l.topic, Partition: s.cfg.Shard, Offset: l.ask,
+			MaxBytes: int32(s.cfg.Limits.FetchBytes)}
+		if l.high > l.ask {
+			behind = append(behind, at)
+		} else {
+			tail = append(tail, at)
 		}
 	}
-	return dst
+	return tail, behind
+}
+
+// Tally is what the shard went through so far.
+func (s *Shard) Tally() Tally {
+	t := s.tally
+	t.TakeOvers = maps.Clone(t.TakeOvers)
+	return t
 }
 
 // Fetched takes an answer to a fetch, an empty one too: it tells that there is

@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/tidemark/tidemark/pipeline/deadletter"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
+)
+
+// Log reads Kafka. *source.Client is one.
+type Log interface {
+	Fetch(ctx context.Context, at []source.Position, maxWait time.Duration, maxBytes int) ([]source.Fetched, error)
+	Bounds(ctx context.Context, topic string, partition int32) (start, end int64, err error)
+}
+
+// Store opens the state of shards. *store.Redis is one.
+type Store interface {
+	Session(ctx context.Context, shard int32) (store.Session, error)
+}
+
+// Sink writes records to one partition. *sink.Producer is one.
+type Sink interface {
+	Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (base int64, err error)
+}
+
+// Letters keeps rejected records. *deadletter.Writer is one.
+type Letters interface {
+	Write(ctx context.Context, letters []deadletter.Letter) error
+}
+
+// Group commits a shard's offsets as a member of the consumer group. It fails
+// where this member does not own the shard any more.
+type Group interface {
+	Commit(ctx context.Context, shard int32, offsets map[string]int64) error
+}
+
+// alone is the group of a process that owns every shard by itself.
+type alone struct{}
+
+func (alone) Commit(context.Context, int32, map[string]int64) error { return nil }
+
+// Ports are the servers that a pipeline works with.
+type Ports struct {
+	Log     Log
+	Store   Store
+	Sink    Sink
+	Letters Letters
+	Group   Group // nil: this process owns all shards
+}
