@@ -90,12 +90,11 @@ func (r *Rules) Recover(p *profile.Profile, id string, s int64, out []change.Cha
 	if p.Mark != profile.Adopted {
 		return out
 	}
-	p.Mark = profile.Unmarked
-	out = r.settle(p, move{customer: id, at: s, cause: change.Recovery}, out)
-	// Only now may a tombstone that is due take the version with it: the change to null, where one
-	// was owed, had to follow the published version.
+	// Expired while the mark still stands: a tombstone that ends here must not take the version with
+	// it, or the next change would begin at 1 in the same breath as one that follows version 7.
 	p.Expire(s, r.horizon)
-	return out
+	p.Mark = profile.Unmarked
+	return r.settle(p, move{customer: id, at: s, cause: change.Recovery}, out)
 }
 
 // Refresh computes anew where the customer goes from here, without moving him: for a profile whose

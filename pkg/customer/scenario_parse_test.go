@@ -1,6 +1,7 @@
 package customer_test
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -136,7 +137,7 @@ func parseAdvance(words []string) (func(*world) error, error) {
 		}
 		return func(w *world) error { return w.advance(at) }, nil
 	}
-	if len(words) != 1 {
+	if len(words) != 1 || words[0] == "to" {
 		return nil, fmt.Errorf("advance: want a span or `to` and a time, as in `advance 90d-1ms`")
 	}
 	span, err := parseSpan(words[0])
@@ -145,7 +146,7 @@ func parseAdvance(words []string) (func(*world) error, error) {
 	}
 	return func(w *world) error {
 		if w.now == instant.None {
-			return fmt.Errorf("advance %s: nothing has happened yet; begin with `at` and a time, or `advance to`", words[0])
+			return errors.New("nothing has happened yet; begin with `at` and a time, or `advance to`")
 		}
 		return w.advance(w.now + span)
 	}, nil

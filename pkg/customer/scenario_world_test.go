@@ -61,7 +61,7 @@ func (w *world) buildRules() (err error) {
 
 func (w *world) setPolicy(s setting) error {
 	if w.now != instant.None {
-		return errors.New("policy: stands after the first event; a scenario has one policy")
+		return errors.New("it stands after the first event; a scenario has one policy")
 	}
 	w.settings = append(w.settings, s)
 	return w.buildRules()
@@ -142,7 +142,7 @@ func (w *world) write(o occurrence) error {
 	}
 	if o.again {
 		if w.last.value == nil {
-			return errors.New("again: there is no event before it")
+			return errors.New("there is no event before it")
 		}
 		// A redelivery has the producer's occurred_at and a later place in the log.
 		w.last.timestamp = max(timestamp, w.last.timestamp)
