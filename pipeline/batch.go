@@ -23,8 +23,12 @@ type batch struct {
 	letters []deadletter.Letter
 	lasts   []recordbatch.Record // last record consumed, by lane
 	moved   bool                 // something else of the state changed
-	trimmed bool                 // Kafka acknowledged changes
+
+	firstTimer int64 // earliest of the armed
+	trimmed    bool  // Kafka acknowledged changes
 }
+
+func newBatch() batch { return batch{firstTimer: noTimer} }
 
 func (b *batch) full(l *Limits) bool {
 	return len(b.dirty) >= l.BatchCustomers || b.records >= l.BatchRecords || b.bytes >= l.BatchBytes
@@ -98,6 +102,7 @@ func (s *Shard) commit() *Op {
 	state := s.state.Clone()
 	c := &store.Commit{Head: head, State: &state, Timers: s.open.timers(), Outbox: s.outbox.encode(nil)}
 	c.Customers = s.values()
+	s.writingTimer = s.open.firstTimer
 	s.open.reset()
 	s.idleSince = s.tick
 	s.tally.Commits++
@@ -108,7 +113,7 @@ func (s *Shard) commit() *Op {
 // are deleted.
 func (s *Shard) values() []store.Entry {
 	entries := make([]store.Entry, 0, len(s.open.dirty))
-	arena := make([]byte, 0, s.open.bytes/2)
+	arena := make([]byte, 0, s.written+s.written/8)
 	for _, e := range s.open.dirty {
 		e.dirty = false
 		var value []byte
@@ -118,7 +123,9 @@ func (s *Shard) values() []store.Entry {
 			value = arena[from:len(arena):len(arena)]
 		}
 		entries = append(entries, store.Entry{Customer: e.id, Value: value})
+		s.cache.resize(e)
 	}
+	s.written = len(arena)
 	return entries
 }
 
@@ -126,6 +133,9 @@ func (s *Shard) values() []store.Entry {
 // changes may be published now.
 func (s *Shard) committed(op *Op) {
 	s.failures = 0
+	if op.Kind == OpCommit {
+		s.writingTimer = noTimer
+	}
 	if op.Kind == OpCommit && s.cfg.Durable {
 		s.undurable = op.From
 		return
@@ -147,7 +157,7 @@ func (b *batch) reset() {
 	for i := range b.lasts {
 		b.lasts[i].Offset = -1
 	}
-	*b = batch{dirty: b.dirty[:0], armed: b.armed[:0], lasts: b.lasts}
+	*b = batch{dirty: b.dirty[:0], armed: b.armed[:0], lasts: b.lasts, firstTimer: noTimer}
 }
 
 func names(entries []*entry) []string {

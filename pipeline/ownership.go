@@ -99,7 +99,8 @@ func (s *Shard) begin(cause string) {
 		s.cache = newCache(s.cfg.Limits.CacheBytes)
 	}
 	s.staged, s.missing, s.changes = nil, nil, nil
-	s.open, s.outbox = batch{}, outbox{}
+	s.open, s.outbox = newBatch(), outbox{}
+	s.writingTimer = noTimer
 	s.main, s.writing = nil, nil
 	s.nextTimer, s.dueAfter, s.commits, s.undurable = math.MinInt64, 0, 0, 0
 	s.released, s.walked = false, false

@@ -75,23 +75,24 @@ type Shard struct {
 
 	// One ownership, from a take-over to the first doubt. Any answer but OK from
 	// the store throws all of it away (lose).
-	epoch     uint64
-	phase     phase
-	take      takeOver
-	token     string
-	commits   int64       // number of the last commit begun
-	state     store.State // as the open batch will leave it
-	lanes     []lane
-	cache     *cache
-	staged    []staged
-	missing   []*entry // staged customers that have to be loaded
-	open      batch
-	outbox    outbox
-	nextTimer int64 // no armed timer is due before, unix ms
-	dueAfter  int64 // timers may be read again once this commit is done
-	released  bool  // adopted customers may publish again
-	walked    bool  // ... and all of them have been looked at
-	draining  bool
+	epoch        uint64
+	phase        phase
+	take         takeOver
+	token        string
+	commits      int64       // number of the last commit begun
+	state        store.State // as the open batch will leave it
+	lanes        []lane
+	cache        *cache
+	staged       []staged
+	missing      []*entry // staged customers that have to be loaded
+	open         batch
+	outbox       outbox
+	nextTimer    int64 // no armed timer is due before, unix ms
+	dueAfter     int64 // timers may be read again once this commit is done
+	writingTimer int64 // earliest timer armed by the commit under way
+	released     bool  // adopted customers may publish again
+	walked       bool  // ... and all of them have been looked at
+	draining     bool
 
 	main       *Op // head … load, due, bury: one at a time
 	writing    *Op // commit or wait
@@ -100,6 +101,7 @@ type Shard struct {
 	publishAt  int64 // tick before which publishing is not tried again
 	failures   int   // take-overs without a commit between them
 	idleSince  int64 // tick of the last commit begun
+	written    int   // bytes of customers in it
 	undurable  int64 // number behind the last committed change that waits for durability
 	tick, now  int64
 	changes    []change.Change
@@ -511,7 +513,6 @@ func (s *Shard) touched(e *entry, was segment.Segment) {
 		s.open.bytes += e.size
 	}
 	s.arm(e)
-	s.cache.resize(e)
 }
 
 // consumed books that a record was taken.

@@ -40,6 +40,7 @@ func (s *Shard) arm(e *entry) {
 		s.open.rearm(e)
 		if want != instant.None {
 			s.nextTimer = min(s.nextTimer, want)
+			s.open.firstTimer = min(s.open.firstTimer, want)
 		}
 	}
 }
@@ -67,11 +68,11 @@ func (s *Shard) walking() bool { return s.released && !s.walked }
 // due stages the customers of a piece whose timers have come.
 func (s *Shard) due(op *Op) {
 	walking := op.From == adoptedTimer
-	s.nextTimer = noTimer
+	s.nextTimer = min(s.open.firstTimer, s.writingTimer) // what the answer cannot know of yet
 	came := 0
 	for _, t := range op.Timers {
 		if t.At > s.state.Clock && !walking {
-			s.nextTimer = t.At
+			s.nextTimer = min(s.nextTimer, t.At)
 			break
 		}
 		came++
