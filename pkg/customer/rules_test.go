@@ -231,14 +231,19 @@ func TestRecoverOfOneWhoWasForgotten(t *testing.T) {
 // The world has been told version 8 a moment ago: to begin at 1 again would be lost on a consumer who
 // drops what is not above that.
 func TestRecoverAfterTheTombstoneKeepsTheVersion(t *testing.T) {
-	r, p := customer.New(policy.Default()), adopted()
-	r.Absorb(&p, forget("f-1", start), start)
-	s := start + 366*day
-	require.Len(t, r.Recover(&p, customerID, s, nil), 1)
-	require.Equal(t, instant.None, p.ForgottenAt)
-	out := give(t, r, &p, click(s+day), false)
-	require.Len(t, out, 1)
-	require.EqualValues(t, 9, out[0].Version)
+	for _, told := range []segment.Segment{segment.None, segment.Loyal} {
+		r, p := customer.New(policy.Default()), adopted()
+		p.Segment = told
+		r.Absorb(&p, forget("f-1", start), start)
+		s := start + 366*day
+		r.Recover(&p, customerID, s, nil)
+		require.Equal(t, instant.None, p.ForgottenAt)
+		recovered := p.Version
+		require.GreaterOrEqual(t, recovered, int64(7))
+		out := give(t, r, &p, click(s+day), false)
+		require.NoError(t, chained(segment.None, recovered, out))
+		require.Len(t, out, 1)
+	}
 }
 
 func TestRecoverBringsTheLedgerToTheStreamTime(t *testing.T) {
