@@ -1,0 +1,119 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+var (
+	// The namespace is a part of Redis keys, where { would begin a hash tag of
+	// its own, of a URI and of a consumer group.
+	namespaceForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+	topicForm     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+)
+
+func (r *reader) validate(c *Config) {
+	if !namespaceForm.MatchString(c.Namespace) {
+		r.wrong("namespace", "%q must be 1 to 100 letters, digits, dots, underscores or hyphens", c.Namespace)
+	}
+	r.addresses("kafka.brokers", c.Kafka.Brokers)
+	r.topics(c.Kafka)
+	r.addresses("redis.addrs", c.Redis.Addrs)
+	r.durability(c.Redis.Durability)
+	r.choice("clock", c.Clock, "wall", "event")
+	if c.TimerGrace > policy.Hour {
+		r.wrong("timer_grace", "%s is more than 1h: stream time would stay behind by as much", c.TimerGrace)
+	}
+	r.choice("start.publish", c.Start.Publish, "snapshot", "all", "none")
+	if c.Server.Listen != "" {
+		r.address("server.listen", c.Server.Listen, true)
+	}
+	r.choice("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	r.choice("log.format", c.Log.Format, "json", "console")
+}
+
+// wrong adds a problem of a value at the line where it was given, unless that
+// line is a problem already: one mistake should be told once.
+func (r *reader) wrong(path, format string, values ...any) {
+	for _, p := range r.problems {
+		if p.Path == path || strings.HasPrefix(p.Path, path+".") || strings.HasPrefix(p.Path, path+"[") {
+			return
+		}
+	}
+	r.problems = append(r.problems, Problem{File: r.file, Line: r.lines[path], Path: path, Message: fmt.Sprintf(format, values...)})
+}
+
+func (r *reader) choice(path, value string, allowed ...string) {
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	last := len(allowed) - 1
+	r.wrong(path, "%q must be %s or %s", value, strings.Join(allowed[:last], ", "), allowed[last])
+}
+
+func (r *reader) addresses(path string, addresses []string) {
+	if len(addresses) == 0 {
+		r.wrong(path, "is empty: give at least one host:port")
+	}
+	for i, a := range addresses {
+		r.address(index(path, i), a, false)
+	}
+}
+
+// address checks host:port. A server may leave the host out: it then listens on
+// all of them.
+func (r *reader) address(path, address string, anyHost bool) {
+	host, port, err := net.SplitHostPort(address)
+	number, numberErr := strconv.Atoi(port)
+	if err != nil || numberErr != nil || number < 0 || number > 65535 || (host == "" && !anyHost) || (number == 0 && !anyHost) {
+		example := "localhost:9092"
+		if anyHost {
+			example = ":8080"
+		}
+		r.wrong(path, "%q must be host:port, such as %s", address, example)
+	}
+}
+
+func (r *reader) topics(k Kafka) {
+	if len(k.Inputs) == 0 {
+		r.wrong("kafka.inputs", "is empty: give at least one topic")
+	}
+	used := map[string]string{}
+	check := func(path, topic string) {
+		first, twice := used[topic]
+		switch {
+		case !topicForm.MatchString(topic) || topic == "." || topic == "..":
+			r.wrong(path, "%q must be 1 to 249 letters, digits, dots, underscores or hyphens", topic)
+		case twice:
+			r.wrong(path, "%q is used as %s already: every topic has one use", topic, first)
+		default:
+			used[topic] = path
+		}
+	}
+	for i, input := range k.Inputs {
+		if input.Topic == "" {
+			r.wrong(index("kafka.inputs", i), "has no topic: write {topic: …}")
+			continue
+		}
+		check(index("kafka.inputs", i)+".topic", input.Topic)
+	}
+	check("kafka.topics.changes", k.Topics.Changes)
+	check("kafka.topics.dead_letters", k.Topics.DeadLetters)
+}
+
+func (r *reader) durability(value string) {
+	if value == "none" || value == "fsync" {
+		return
+	}
+	count, ok := strings.CutPrefix(value, "replicas:")
+	if n, err := strconv.Atoi(count); !ok || err != nil || n < 1 || n > 100 {
+		r.wrong("redis.durability", "%q must be none, fsync or replicas:n, such as replicas:1", value)
+	}
+}
