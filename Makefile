@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+FUZZTIME ?= 30s
+SEEDS ?= 300
+
+.PHONY: help build test race lint fuzz bench golden mutants sim tidy ci
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+build: ## bin/tidemark
+	go build -trimpath -o bin/tidemark ./cmd/tidemark
+
+test: ## every test, as in the README
+	go test ./...
+
+race: ## every test under the race detector
+	go test -race ./...
+
+sim: ## the simulator: SEEDS seeds
+	go test ./pipeline/sim -count=1 -v -run TestSeeds -args -sim.seeds=$(SEEDS)
+
+mutants: ## planted bugs: each must be caught
+	go test -tags mutants ./pipeline/sim -count=1 -v -run TestMutants
+
+fuzz: ## each fuzzer for FUZZTIME
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+		for f in $$(grep -ohE '^func Fuzz[A-Za-z]+' "$$file" | cut -d' ' -f2); do \
+			echo "== $$f $$(dirname $$file)"; go test "$$(dirname $$file)" -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME); \
+		done; done
+
+bench: ## Go benchmarks of every stage, with allocations
+	go test -run '^$$' -bench . -benchmem ./pkg/... ./pipeline/...
+
+golden: ## compare with independently computed results: TIDEMARK_GOLDEN=<folder>
+	go test ./cmd/tidemark -count=1 -v -run TestGolden
+
+lint: ## golangci-lint: style, and the purity of the domain
+	go run $(GOLANGCI) run ./...
+
+tidy: ## go.mod and go.sum as they should be
+	go mod tidy -diff
+
+ci: ## everything that has to be green
+	bash .ci/run
