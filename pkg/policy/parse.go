@@ -69,19 +69,20 @@ type reader struct {
 	problems []Problem
 }
 
-func (r *reader) add(node *yaml.Node, path, message string) {
-	r.problems = append(r.problems, Problem{Path: path, Message: message, Line: node.Line})
+func (r *reader) add(line int, path, message string) {
+	r.problems = append(r.problems, Problem{Path: path, Message: message, Line: line})
 }
 
-func (r *reader) unknown(path string) {
-	r.problems = append(r.problems, Problem{Path: path, Message: "unknown setting", Line: r.lines[path]})
+// refuse is add for a path that was given, at its line: that of an alias would be the line of what it stands for.
+func (r *reader) refuse(path, message string) {
+	r.add(r.lines[path], path, message)
 }
 
 // section reads a mapping whose keys, after prefix, are settings or further sections.
 func (r *reader) section(prefix string, node *yaml.Node) {
 	for path, value := range r.members(prefix, node) {
 		if strings.Contains(path[len(prefix):], ".") {
-			r.unknown(path) // lifecycle.loyal_orders on one line is no other way to write the nesting
+			r.refuse(path, "unknown setting") // lifecycle.loyal_orders on one line is no other way to write the nesting
 			continue
 		}
 		i := slices.IndexFunc(r.leaves, func(s setting) bool { return s.path == path })
@@ -91,7 +92,7 @@ func (r *reader) section(prefix string, node *yaml.Node) {
 		case r.isSection(path):
 			r.section(path+".", value)
 		default:
-			r.unknown(path)
+			r.refuse(path, "unknown setting")
 		}
 	}
 }
@@ -108,18 +109,18 @@ func (r *reader) members(prefix string, node *yaml.Node) func(yield func(string,
 			return
 		}
 		if node.Kind != yaml.MappingNode {
-			r.add(node, strings.TrimSuffix(prefix, "."), "must be a mapping of names to values")
+			r.add(node.Line, strings.TrimSuffix(prefix, "."), "must be a mapping of names to values")
 			return
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key, value := follow(node.Content[i]), follow(node.Content[i+1])
 			path := prefix + key.Value
 			if key.Kind != yaml.ScalarNode {
-				r.add(key, strings.TrimSuffix(prefix, "."), "a key must be a plain name")
+				r.add(key.Line, strings.TrimSuffix(prefix, "."), "a key must be a plain name")
 				continue
 			}
 			if first, twice := r.lines[path]; twice {
-				r.add(key, path, "given twice, first on line "+strconv.Itoa(first))
+				r.add(key.Line, path, "given twice, first on line "+strconv.Itoa(first))
 				continue
 			}
 			r.lines[path] = key.Line
@@ -144,15 +145,15 @@ func (r *reader) leaf(s setting, node *yaml.Node) {
 		*value = text
 	case *int:
 		n, err := strconv.Atoi(text)
-		if err != nil {
-			r.add(node, s.path, strconv.Quote(text)+" is not a whole number")
+		if err != nil || strconv.Itoa(n) != text { // 010 is 8 to some readers of YAML
+			r.refuse(s.path, strconv.Quote(text)+" is not a whole number")
 			return
 		}
 		*value = n
 	case *Duration:
 		d, err := ParseDuration(text)
 		if err != nil {
-			r.add(node, s.path, err.Error())
+			r.refuse(s.path, err.Error())
 			return
 		}
 		*value = d
@@ -176,14 +177,19 @@ func (r *reader) table(path string, into *map[string]string, node *yaml.Node) {
 func (r *reader) scalar(path string, node *yaml.Node) (string, bool) {
 	switch {
 	case isNull(node):
-		r.add(node, path, "has no value: give one, or remove the key for the default")
+		r.refuse(path, "has no value: give one, or remove the key for the default")
 	case node.Kind != yaml.ScalarNode:
-		r.add(node, path, "must be a single value")
+		r.refuse(path, "must be a single value")
+	case !slices.Contains(plainTags, node.Tag):
+		r.refuse(path, "must be a plain value without the tag "+node.Tag)
 	default:
 		return node.Value, true
 	}
 	return "", false
 }
+
+// plainTags are what YAML itself makes of values whose text is their meaning.
+var plainTags = []string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}
 
 func isNull(node *yaml.Node) bool {
 	return node.IsZero() || (node.Kind == yaml.ScalarNode && node.Tag == "!!null")
