@@ -38,12 +38,12 @@ func NewEncoder(p *policy.Policy) *Encoder {
 	}
 	e := &Encoder{decimals: decimals}
 	e.policy = append(e.policy, `,"policy":{"name":`...)
-	e.policy = appendString(e.policy, p.Name)
+	e.policy = AppendString(e.policy, p.Name)
 	e.policy = append(e.policy, `,"version":`...)
-	e.policy = appendString(e.policy, p.Version())
+	e.policy = AppendString(e.policy, p.Version())
 	e.policy = append(e.policy, `},"profile":`...)
 	e.currency = append(e.currency, `","currency":`...)
-	e.currency = appendString(e.currency, p.BaseCurrency)
+	e.currency = AppendString(e.currency, p.BaseCurrency)
 	e.currency = append(e.currency, `,"first_seen_at":`...)
 	return e
 }
@@ -77,7 +77,7 @@ func seal(dst []byte, start int) ([]byte, string) {
 // appendMembers writes all members behind the id, and the closing brace.
 func (e *Encoder) appendMembers(dst []byte, c *Change) []byte {
 	dst = append(dst, `"customer_id":`...)
-	dst = appendString(dst, c.Customer)
+	dst = AppendString(dst, c.Customer)
 	dst = append(dst, `,"version":`...)
 	dst = strconv.AppendInt(dst, c.Version, 10)
 	dst = append(dst, `,"dimension":"`+Dimension+`","from":`...)
@@ -102,7 +102,7 @@ func appendCause(dst []byte, c *Change) []byte {
 	// Only an event is named: a forget's id could be traced to the person it erased.
 	if c.Cause == Event {
 		dst = append(dst, `","event_id":`...)
-		dst = appendString(dst, c.EventID)
+		dst = AppendString(dst, c.EventID)
 		dst = append(dst, `,"event_type":"`...)
 		dst = append(dst, c.EventType.String()...)
 	}

@@ -2,10 +2,10 @@ package change
 
 const lowerHex = "0123456789abcdef"
 
-// appendString writes s as a JSON string and escapes what RFC 8259 section 7 demands and nothing
+// AppendString writes s as a JSON string and escapes what RFC 8259 section 7 demands and nothing
 // else: the quote, the backslash and the control characters below U+0020. encoding/json escapes more
 // (<, >, &, U+2028 …), which would give the same change another id.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	plain := 0 // s[plain:i] needs no escape and is copied in one piece
 	for i := 0; i < len(s); i++ {
