@@ -208,4 +208,5 @@ func (s *Shard) raise(t *told) {
 // remembered goes on after a piece, or the whole, is stored.
 func (s *Shard) remembered() {
 	s.failures = 0
+	s.writingTimer = noTimer
 }
