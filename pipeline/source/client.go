@@ -1,76 +1,135 @@
-// Package source reads Kafka's log: raw record batches, bounds, metadata.
+// Package source reads Kafka: raw record batches from many partitions at once,
+// the bounds of partitions, the metadata of topics. It is kafka-go's Transport
+// with a fetch of its own, because kafka-go's Fetch and Reader hide what the
+// engine needs (see package recordbatch) and ask one partition at a time.
+//
+// That fetch takes the place of kafka-go's for the whole process: nothing else
+// in it may call kafka.Client.Fetch, which would panic on the answer's type.
 package source
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-
-	"github.com/tidemark/tidemark/pipeline/recordbatch"
 )
 
-// Config says how to reach a cluster.
-type Config struct {
-	Brokers  []string // host:port, any of the cluster
-	Topics   []string // every topic that will be named: the client knows no other
-	ClientID string
+const (
+	// answerTimeout bounds the wait for an answer that should come at once, or
+	// after a long poll. A network that was cut tells nobody: without a bound a
+	// request would wait for as long as the kernel keeps the connection.
+	answerTimeout = 10 * time.Second
+
+	// refreshEvery is the least time between two lookups of the leaders. Many
+	// partitions find out about one moved broker at the same time.
+	refreshEvery = 250 * time.Millisecond
+
+	closeTimeout = 5 * time.Second
+)
+
+// ErrClosed is returned by calls on a closed client.
+var ErrClosed = errors.New("the Kafka client is closed")
+
+// errSilent stands for a deadline of ours; the caller's context is not over.
+var errSilent = errors.New("no answer from the broker in time")
+
+// Client is one process's access to a cluster. Its methods may be called from
+// any goroutine.
+type Client struct {
+	cfg       Config
+	addr      net.Addr
+	transport *kafka.Transport
+	conns     connections
+
+	life context.Context // over when the client is closed
+	end  context.CancelFunc
+
+	mu        sync.Mutex
+	refreshed time.Time
+	turn      int // which position goes first in the next fetch
 }
 
-// Position is where to read on in one partition.
-type Position struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-	MaxBytes  int32
+// Open prepares a client. It connects when it is first used, so an unreachable
+// cluster shows there.
+func Open(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("opening the Kafka client: %w", err)
+	}
+	c := &Client{cfg: cfg, addr: kafka.TCP(cfg.Brokers...)}
+	c.life, c.end = context.WithCancel(context.Background())
+	// A transport of our own: the default one keeps goroutines until the process ends.
+	c.transport = &kafka.Transport{
+		Dial:           c.conns.dial,
+		ClientID:       cfg.ClientID,
+		MetadataTopics: slices.Clone(cfg.Topics),
+		Context:        c.life,
+	}
+	return c, nil
 }
 
-// Fetched is one partition's part of an answer.
-type Fetched struct {
-	Topic         string
-	Partition     int32
-	Offset        int64 // as asked
-	Raw           []byte
-	Aborted       []recordbatch.Aborted
-	HighWatermark int64
-	LastStable    int64
-	LogStart      int64
-	Err           error
+// Close ends every call with ErrClosed, cuts the connections (a long poll would
+// keep one for its whole wait), and returns when their goroutines are done.
+func (c *Client) Close() {
+	c.end()
+	c.conns.shut()
+	c.transport.CloseIdleConnections()
+	c.conns.wait(closeTimeout)
 }
 
-// Client is one process's access to a cluster.
-type Client struct{}
+// Transport is the client's own transport, for other requests to the cluster at
+// Addr. It ends with the client; give errors of such requests to Observe.
+func (c *Client) Transport() *kafka.Transport { return c.transport }
 
-// Open prepares a client; it connects when it is first used.
-func Open(cfg Config) (*Client, error) { return &Client{}, nil }
+// Addr is the address to give with requests through Transport.
+func (c *Client) Addr() net.Addr { return c.addr }
 
-// Close cuts every connection and returns when they are gone.
-func (c *Client) Close() {}
-
-// Fetch reads from every position, one request per leader.
-func (c *Client) Fetch(ctx context.Context, at []Position, maxWait time.Duration, maxBytes int) ([]Fetched, error) {
-	return nil, nil
+// Observe lets the client see the error of a request that went through
+// Transport, and returns it. When it says that a leader moved or cannot be
+// reached, the leaders are looked up anew before the next request, and not
+// only when kafka-go's copy of the metadata is a few seconds old.
+func (c *Client) Observe(err error) error {
+	if err != nil && leaderLost(err) {
+		c.refresh()
+	}
+	return err
 }
 
-// Bounds returns the log start offset and the high watermark.
-func (c *Client) Bounds(ctx context.Context, topic string, partition int32) (start, end int64, err error) {
-	return 0, 0, nil
+// refresh makes kafka-go forget its metadata. It has no call for that; what it
+// forgets completely are its pools, with their connections. Requests under way
+// finish on the old ones.
+func (c *Client) refresh() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Sub(c.refreshed) >= refreshEvery {
+		c.refreshed = now
+		c.transport.CloseIdleConnections()
+	}
 }
 
-// Partitions returns how many partitions a topic has.
-func (c *Client) Partitions(ctx context.Context, topic string) (int32, error) { return 0, nil }
+// RoundTrip sends a request and returns the answer, which may take wait and 10
+// seconds on top for the way. Transport does the same without that bound. An
+// error of ctx is returned only when ctx is over; that the broker does not
+// answer is an error of its own, and Temporary.
+func (c *Client) RoundTrip(ctx context.Context, req kafka.Request, wait time.Duration) (kafka.Response, error) {
+	bounded, cancel := context.WithTimeout(ctx, wait+answerTimeout)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
 
-// Transport is the client's own transport, for kafka.Client and groups.
-func (c *Client) Transport() *kafka.Transport { return nil }
-
-// Addr is the cluster's address for kafka.Client.
-func (c *Client) Addr() net.Addr { return nil }
-
-// Observe lets the client see an error of a request that went through
-// Transport, and returns it: after a leader's move it looks up the leaders anew.
-func (c *Client) Observe(err error) error { return err }
-
-// Temporary tells errors that pass (leader moved, connection lost, time-out)
-// from those that somebody must mend.
-func Temporary(err error) bool { return false }
+	res, err := c.transport.RoundTrip(bounded, c.addr, req)
+	switch {
+	case err == nil:
+		return res, nil
+	case c.life.Err() != nil:
+		return nil, ErrClosed
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case bounded.Err() != nil:
+		err = errSilent
+	}
+	return nil, c.Observe(err)
+}
