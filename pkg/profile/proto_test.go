@@ -16,7 +16,9 @@ import (
 
 // schema is profile.proto, compiled: the codec written by hand is held against
 // what any protobuf library makes of the same file.
-type schema struct{ profile protoreflect.MessageDescriptor }
+type schema struct {
+	profile protoreflect.MessageDescriptor
+}
 
 func compileSchema(t testing.TB) schema {
 	compiler := protocompile.Compiler{Resolver: &protocompile.SourceResolver{}}
