@@ -7,8 +7,10 @@ package sink
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -77,6 +79,8 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 	if err != nil {
 		return 0, err
 	}
+	// A raw record set is sent as it is, its length in front too.
+	length := binary.BigEndian.AppendUint32(nil, uint32(len(raw)))
 	// kafka.Client does the same with a time-out for the followers of half a
 	// second, whatever the deadline of ctx.
 	timeout := ackTimeout
@@ -90,7 +94,7 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 			Topic: topic,
 			Partitions: []rawproduce.RequestPartition{{
 				Partition: partition,
-				RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(raw)},
+				RecordSet: protocol.RawRecordSet{Reader: io.MultiReader(bytes.NewReader(length), bytes.NewReader(raw))},
 			}},
 		}},
 	}, timeout)

@@ -63,3 +63,7 @@ func routing(err error) bool {
 	return errors.As(err, &fe) || errors.As(err, &pe) || errors.As(err, &re) ||
 		errors.Is(err, protocol.ErrNoLeader) || errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition)
 }
+
+// OutOfRange tells that the log does not have the offset asked for: it begins
+// behind it or ends before it.
+func OutOfRange(err error) bool { return errors.Is(err, kafka.OffsetOutOfRange) }
