@@ -47,17 +47,19 @@ type wire struct {
 	bad   bool
 }
 
-// next steps to the next field. Only the field named, if any, may repeat.
+// next steps to the next field. Only the field named, if any, may repeat. All
+// fields are numbered below 16, so a tag is one byte and its top bit is not set.
 func (w *wire) next(repeated protowire.Number) bool {
 	if w.bad || len(w.rest) == 0 {
 		return false
 	}
-	field, kind, n := protowire.ConsumeTag(w.rest)
-	if n < 0 || field < w.field || field == w.field && field != repeated {
+	tag := w.rest[0]
+	field := protowire.Number(tag >> 3)
+	if tag >= 0x80 || field < w.field || field == w.field && field != repeated {
 		w.bad = true
 		return false
 	}
-	w.rest, w.field, w.kind = w.rest[n:], field, kind
+	w.rest, w.field, w.kind = w.rest[1:], field, protowire.Type(tag&7)
 	return true
 }
 
@@ -65,13 +67,21 @@ func (w *wire) check(ok bool) { w.bad = w.bad || !ok }
 
 // uint reads a varint that is at most limit.
 func (w *wire) uint(limit uint64) uint64 {
-	v, n := protowire.ConsumeVarint(w.rest)
+	v, n := w.varint()
 	if w.kind != protowire.VarintType || n < 0 || v > limit {
 		w.bad = true
 		return 0
 	}
 	w.rest = w.rest[n:]
 	return v
+}
+
+// varint is protowire.ConsumeVarint with a shorter way for the many of one byte.
+func (w *wire) varint() (v uint64, n int) {
+	if len(w.rest) > 0 && w.rest[0] < 0x80 {
+		return uint64(w.rest[0]), 1
+	}
+	return protowire.ConsumeVarint(w.rest)
 }
 
 func (w *wire) int(limit int64) int64 { return int64(w.uint(uint64(limit))) }
@@ -91,11 +101,12 @@ func (w *wire) hash() uint64 {
 
 // bytes reads a length and as many bytes, which stay part of the message.
 func (w *wire) bytes() []byte {
-	v, n := protowire.ConsumeBytes(w.rest)
-	if w.kind != protowire.BytesType || n < 0 {
+	size, n := w.varint()
+	if w.kind != protowire.BytesType || n < 0 || size > uint64(len(w.rest)-n) {
 		w.bad = true
 		return nil
 	}
-	w.rest = w.rest[n:]
+	v := w.rest[n : n+int(size)]
+	w.rest = w.rest[n+int(size):]
 	return v
 }

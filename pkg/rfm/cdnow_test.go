@@ -28,6 +28,8 @@ func TestCDNOW(t *testing.T) {
 	}
 	rows := summarizeCDNOW(t, path)
 	require.Len(t, rows, 2357)
+	// The first row of the published summary: 2, 30.43, 38.86, 22.35.
+	require.Equal(t, rfm.BTYD{Frequency: 2, Recency: 213, Age: 272, RepeatAmount: 2973 + 1496}, rows["00004"])
 
 	repeaters := 0
 	bgnbd, gammaGamma := 0.0, 0.0
@@ -48,7 +50,7 @@ func TestCDNOW(t *testing.T) {
 	require.InDelta(t, -4055.923244, gammaGamma, 1e-6)
 }
 
-func summarizeCDNOW(t *testing.T, path string) (rows []rfm.BTYD) {
+func summarizeCDNOW(t *testing.T, path string) map[string]rfm.BTYD {
 	file, err := os.Open(path)
 	require.NoError(t, err)
 	defer file.Close()
@@ -73,10 +75,11 @@ func summarizeCDNOW(t *testing.T, path string) (rows []rfm.BTYD) {
 		require.Equal(t, profile.Applied, p.Apply(&ev, ev.Time, pol))
 	}
 	require.NoError(t, scanner.Err())
-	for _, p := range customers {
+	rows := map[string]rfm.BTYD{}
+	for id, p := range customers {
 		row, ok := rfm.BuyTillYouDie(p, calibrationEnd)
 		require.True(t, ok)
-		rows = append(rows, row)
+		rows[id] = row
 	}
 	return rows
 }
