@@ -19,15 +19,23 @@ func (s *scanner) text(i int) (end int, escaped bool) {
 			i = s.escape(i)
 			escaped = true
 		case c >= utf8.RuneSelf:
-			r, size := utf8.DecodeRune(s.data[i:])
-			if r == utf8.RuneError && size == 1 {
-				return bad, false
-			}
-			i += size
+			i = s.beyondASCII(i)
 		default: // a control character, or the end of the data
 			return bad, false
 		}
 	}
+}
+
+// beyondASCII reads characters of two bytes and more, at least one.
+func (s *scanner) beyondASCII(i int) int {
+	for s.at(i) >= utf8.RuneSelf {
+		r, size := utf8.DecodeRune(s.data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return bad
+		}
+		i += size
+	}
+	return i
 }
 
 // plain is the position of the first byte from i on that ends a run of printable ASCII without quotes and backslashes.
