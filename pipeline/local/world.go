@@ -1,0 +1,131 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/deadletter"
+	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+// The topics of a World, and into how many partitions each is divided.
+const (
+	Purchases   = "purchases" // purchases, refunds and erasures
+	Clicks      = "clicks"
+	Changes     = "segment-changes"
+	DeadLetters = "dead-letters"
+
+	Partitions = 12
+)
+
+// Options say what a World is for.
+type Options struct {
+	Namespace string
+	Policy    *policy.Policy
+	RealRedis bool // the PATH's redis-server in place of miniredis
+	Log       *zap.Logger
+}
+
+// World is a broker and a Redis with clients connected to them.
+type World struct {
+	options  Options
+	servers  *embedded.Servers
+	client   *source.Client
+	producer *sink.Producer
+	store    *store.Redis
+}
+
+// Start starts the servers and connects. Close the World when it is done with.
+func Start(o Options) (*World, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	topics := map[string]int32{Purchases: Partitions, Clicks: Partitions, Changes: Partitions, DeadLetters: Partitions}
+	servers, err := embedded.Start(embedded.Options{Topics: topics, RealRedis: o.RealRedis})
+	if err != nil {
+		return nil, err
+	}
+	client, err := source.Open(source.Config{
+		Brokers:  servers.Brokers(),
+		Topics:   []string{Purchases, Clicks, Changes, DeadLetters},
+		ClientID: "tidemark-" + o.Namespace,
+	})
+	if err != nil {
+		return nil, errors.Join(err, servers.Close())
+	}
+	return &World{
+		options:  o,
+		servers:  servers,
+		client:   client,
+		producer: sink.New(client),
+		store: store.Open(store.Config{
+			Addrs:     []string{servers.RedisAddr()},
+			Namespace: o.Namespace,
+			Topics:    []string{Clicks, Purchases},
+		}),
+	}, nil
+}
+
+// Close stops everything; what was stored is gone.
+func (w *World) Close() error {
+	w.client.Close()
+	return errors.Join(w.store.Close(), w.servers.Close())
+}
+
+// RedisAddr is where others can read the customers while the World lives.
+func (w *World) RedisAddr() string { return w.servers.RedisAddr() }
+
+// Replay is the configuration of a pipeline that runs over what the log holds
+// now, as fast as it can, publishes everything as it happened, and ends.
+func (w *World) Replay() pipeline.Config {
+	return pipeline.Config{
+		Namespace:  w.options.Namespace,
+		Inputs:     []string{Clicks, Purchases},
+		Changes:    Changes,
+		Partitions: Partitions,
+		Policy:     w.options.Policy,
+		Publish:    pipeline.PublishAll,
+		Until:      instant.None,
+		Limits:     pipeline.DefaultLimits(),
+		Log:        w.options.Log,
+	}
+}
+
+// Pipeline builds a pipeline over the World's servers.
+func (w *World) Pipeline(config pipeline.Config) (*pipeline.Pipeline, error) {
+	p, err := pipeline.New(config, pipeline.Ports{
+		Log:     w.client,
+		Store:   w.store,
+		Sink:    w.producer,
+		Letters: deadletter.NewWriter(w.client, w.producer, DeadLetters),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the pipeline: %w", err)
+	}
+	return p, nil
+}
+
+// States are the shards as they are stored.
+func (w *World) States(ctx context.Context) ([]store.State, error) {
+	states := make([]store.State, Partitions)
+	for shard := range states {
+		session, err := w.store.Session(ctx, int32(shard))
+		if err != nil {
+			return nil, err
+		}
+		states[shard], err = session.Head(ctx)
+		if err := errors.Join(err, session.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
+}
