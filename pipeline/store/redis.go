@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/tidemark/tidemark/pkg/instant"
 )
@@ -20,7 +21,10 @@ type Config struct {
 	Timeout   time.Duration // of one command; zero: 10 s
 }
 
-const defaultTimeout = 10 * time.Second
+const (
+	defaultTimeout = 10 * time.Second
+	maxShards      = 4096 // per process and node, far above what anyone runs
+)
 
 // Redis is the store of a namespace on a Redis server or cluster.
 type Redis struct {
