@@ -12,7 +12,7 @@ import (
 // when silence ends stands before every deadline; an adopted one, who may not
 // be looked at before the log is read again, behind all of them.
 const (
-	pendingTimer int64 = -1
+	pendingTimer int64 = 0 // a stored profile has no time before 1970
 	adoptedTimer int64 = 1 << 52
 )
 
