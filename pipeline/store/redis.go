@@ -44,9 +44,12 @@ func Open(config Config) *Redis {
 		// applied is not known. Everything else is repeated by taking over again.
 		MaxRetries:            -1,
 		DisableIdentity:       true,
+		PoolSize:              maxShards, // each shard keeps a connection for itself
 		ReadTimeout:           config.Timeout,
 		WriteTimeout:          config.Timeout,
 		ContextTimeoutEnabled: true,
+		// Its handshake changes options that all connections share.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})}
 }
 
