@@ -1,0 +1,32 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/term"
+)
+
+// terminalWidth is how many columns the terminal behind w has, 0 where it is
+// none.
+func terminalWidth(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
+}
+
+// logger tells what went wrong on the way and was overcome. A healthy run says
+// nothing.
+func logger(stderr io.Writer) *zap.Logger {
+	encoding := zap.NewDevelopmentEncoderConfig()
+	encoding.CallerKey = ""
+	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(encoding), zapcore.AddSync(stderr), zap.WarnLevel))
+}
