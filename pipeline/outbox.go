@@ -36,10 +36,34 @@ type outbox struct {
 	first   int64 // number of entries[0], counted from the take-over
 	stored  int
 	bytes   int
+	arena   []byte // memory of the entries to come
 }
 
 // end is the number behind the last entry.
 func (o *outbox) end() int64 { return o.first + int64(len(o.entries)) }
+
+// How much memory entries share, and how much of it one may need.
+const (
+	arenaBytes = 64 << 10
+	arenaRoom  = 2 << 10
+)
+
+// room is an empty slice to append one value to, which keep then keeps.
+func (o *outbox) room() []byte {
+	if cap(o.arena)-len(o.arena) < arenaRoom {
+		o.arena = make([]byte, 0, arenaBytes)
+	}
+	return o.arena[len(o.arena):]
+}
+
+// keep takes the value that was appended to room. One that did not fit has
+// memory of its own.
+func (o *outbox) keep(value []byte) []byte {
+	if len(o.arena)+len(value) <= cap(o.arena) {
+		o.arena = o.arena[:len(o.arena)+len(value)]
+	}
+	return value[:len(value):len(value)]
+}
 
 // add appends a change of the open batch.
 func (o *outbox) add(u unsent) {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/change"
@@ -24,7 +25,10 @@ func appendPosition(dst []byte, topics []store.Topic, clock int64) []byte {
 			dst = append(dst, ',')
 		}
 		// Topic names have no character that JSON escapes.
-		dst = fmt.Appendf(dst, `"%s":%d`, topics[i].Name, topics[i].Next)
+		dst = append(dst, '"')
+		dst = append(dst, topics[i].Name...)
+		dst = append(dst, `":`...)
+		dst = strconv.AppendInt(dst, topics[i].Next, 10)
 	}
 	dst = append(dst, `},"stream_time":`...)
 	if clock == instant.None {

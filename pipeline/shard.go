@@ -413,6 +413,7 @@ func (s *Shard) reject(st *staged) {
 	topic.Counts.Dead[st.reason]++
 	s.open.bury(s.cfg.Shard, topic.Name, st, s.now)
 	s.observe(st, topic, false)
+	s.endSilence()
 }
 
 // accept applies one event: stream time becomes the later of itself and the
@@ -486,10 +487,11 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte) {
 	if len(s.changes) == 0 {
 		return
 	}
-	at := appendPosition(nil, s.state.Topics, clock)
+	at := s.outbox.keep(appendPosition(s.outbox.room(), s.state.Topics, clock))
 	for i := range s.changes {
 		c := &s.changes[i]
-		value, id := s.encoder.Append(nil, c)
+		value, id := s.encoder.Append(s.outbox.room(), c)
+		value = s.outbox.keep(value)
 		s.outbox.add(unsent{customer: e.id, id: id, version: c.Version, effectiveAt: c.EffectiveAt,
 			value: value, at: at, trace: append([]byte(nil), trace...)})
 		s.state.Changes++

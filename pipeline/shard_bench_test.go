@@ -9,12 +9,14 @@ import (
 )
 
 // BenchmarkShard is a whole shard over a store in memory: batches of events in,
-// commits and changes out; about 3 events per customer and batch, and about one
-// change in 20 events. ns/op and allocs/op are per event.
+// commits and changes out; 3 events per customer and batch, about ten orders each and
+// one change in 15 events over a million events. ns/op and allocs/op are per event.
 func BenchmarkShard(b *testing.B) {
-	const customers, perBatch = 1 << 14, 512
+	const customers, perBatch = 1 << 15, 512
 	world := newBench(b, func(c *ShardConfig) {
 		c.Limits.BatchRecords = 3 * 4000
+		c.Limits.FetchBytes = 2 << 20
+		c.Limits.CacheBytes = 256 << 20
 	})
 	world.keep = false
 	begin := ms(b, "2026-01-01T00:00:00Z")
