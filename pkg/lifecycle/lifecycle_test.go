@@ -112,9 +112,10 @@ func TestLatestOrderMayBeFolded(t *testing.T) {
 	pol := policy.Default()
 	pol.Window, pol.Lifecycle.ActiveWithin, pol.Lifecycle.ChurnAfter = policy.Duration(day), policy.Duration(400*day), policy.Duration(500*day)
 	p, s := fold(pol, purchase("old", 5, start), purchase("new", 5, start+2*day), event.Event{
-		Type: event.Refund, ID: "r", OrderID: "old", Amount: 1, Time: start + 9*day,
+		Type: event.Refund, ID: "r", OrderID: "old", Amount: 1, Time: start + 7*day,
 	}, click(start+11*day))
 	require.Len(t, p.Orders, 1)
+	require.True(t, p.Orders[0].Counts())
 	require.Equal(t, "old", p.Orders[0].ID)
 	seg, deadline, next := lifecycle.New(pol).Evaluate(&p, s)
 	require.Equal(t, step{s, segment.Potential, start + 402*day, segment.Edge}, step{s, seg, deadline, next})

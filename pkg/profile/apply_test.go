@@ -162,9 +162,19 @@ func TestLedgerLimit(t *testing.T) {
 			p.Apply(&again, start+i, pol)
 			require.Len(t, p.Orders, int(min(i+1, 100)), "the update found its order")
 		}
-		require.Equal(t, int64(900), p.Lifetime.Orders)
-		require.Equal(t, int64(1800), p.Lifetime.Amount)
-		require.Equal(t, start+899, p.Floor)
+		for i := range int64(20) {
+			ev, late := refund("r", fmt.Sprintf("w-%02d", i), 1, start+1000), purchase(fmt.Sprintf("o-%04d", 900+i), 2, start+1001)
+			p.Apply(&ev, start+1001, pol)
+			p.Apply(&late, start+1001, pol)
+			next := purchase(fmt.Sprintf("p-%02d", i), 1, start+1002+i)
+			p.Apply(&next, start+1002+i, pol)
+			again := refund("s", "w-00", 1, start+1002+i)
+			p.Apply(&again, start+1002+i, pol)
+			require.Len(t, p.Orders, int(100+i+1), "beside refunds that wait")
+		}
+		require.Equal(t, int64(920), p.Lifetime.Orders)
+		require.Equal(t, int64(1840), p.Lifetime.Amount)
+		require.Equal(t, start+919, p.Floor)
 	})
 }
 

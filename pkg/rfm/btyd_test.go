@@ -26,6 +26,18 @@ func TestBuyTillYouDie(t *testing.T) {
 	require.Equal(t, 250., b.Monetary())
 }
 
+// What keeps an order in the ledger is its latest event, so the first purchase
+// day may be there while later ones are folded.
+func TestFirstDayMayStillBeInTheLedger(t *testing.T) {
+	pol := policy.Default()
+	pol.Window = policy.Duration(day)
+	p := fold(pol, purchase("a", 500, start), purchase("b", 70, start+2*day), purchase("a", 500, start+7*day), purchase("c", 8, start+10*day))
+	require.Len(t, p.Orders, 2)
+	b, ok := rfm.BuyTillYouDie(&p, start+10*day)
+	require.True(t, ok)
+	require.Equal(t, rfm.BTYD{Frequency: 2, Recency: 10, Age: 10, RepeatAmount: 78}, b)
+}
+
 func TestOneTimeBuyerHasNoRepetition(t *testing.T) {
 	p := fold(policy.Default(), purchase("a", 500, start))
 	b, ok := rfm.BuyTillYouDie(&p, start+70*day)
