@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("looking for a free port: %w", err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
@@ -95,33 +96,34 @@ func (r *redisServer) ready() error {
 		case <-late:
 			return fmt.Errorf("it does not answer on %s after %v", r.addr, startTimeout)
 		case <-poll.C:
-			if ping(r.addr) == nil {
+			if r.answers() {
 				return nil
 			}
 		}
 	}
 }
 
-func ping(addr string) error {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
+// answers says whether our own process listens on the address: the port may
+// have become another server's meanwhile.
+func (r *redisServer) answers() bool {
+	c, err := net.DialTimeout("tcp", r.addr, time.Second)
 	if err != nil {
-		return err
+		return false
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
-		return err
+		return false
 	}
-	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
-		return err
+	if _, err := io.WriteString(c, "INFO server\r\n"); err != nil {
+		return false
 	}
-	answer := make([]byte, len("+PONG\r\n"))
-	if _, err = io.ReadFull(c, answer); err != nil {
-		return err
+	ours := fmt.Sprintf("process_id:%d", r.cmd.Process.Pid)
+	for lines := bufio.NewScanner(c); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "process_id:") {
+			return lines.Text() == ours
+		}
 	}
-	if string(answer) != "+PONG\r\n" {
-		return fmt.Errorf("it answers %q", answer)
-	}
-	return nil
+	return false
 }
 
 // stop ends the process and removes its folder. There is nothing to save, so it

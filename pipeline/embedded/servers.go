@@ -13,10 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// MaxMessageBytes is the largest batch that the broker takes. Dead letters are
-// up to 64 KiB larger than an event, which has 1 MiB, and a preload goes
-// faster in large batches.
-const MaxMessageBytes = 16 << 20
+// MaxMessageBytes is the largest batch that the broker takes: any line of a
+// file, and the dead letter that it may become, which is up to 64 KiB larger.
+// Preloads are fastest in batches of about 1 MiB.
+const MaxMessageBytes = 512 << 20
 
 // Options say what to start.
 type Options struct {

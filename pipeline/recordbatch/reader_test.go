@@ -286,3 +286,14 @@ func TestReadingAllocatesNothingPerRecord(t *testing.T) {
 	require.Positive(t, sum)
 	require.Zero(t, allocs)
 }
+
+func TestEndIsWhereTheReaderEnds(t *testing.T) {
+	first, second := build(t, Options{BaseOffset: 3}, value("a"), value("b")), build(t, Options{BaseOffset: 9}, value("c"))
+	require.EqualValues(t, 5, End(first, 0))
+	require.EqualValues(t, 10, End(join(first, second), 4))
+	require.EqualValues(t, 5, End(join(first, second[:len(second)-1]), 3), "a part of a batch is fetched again")
+	require.EqualValues(t, 7, End(first, 7))
+	require.EqualValues(t, 2, End(nil, 2))
+	second[atMagic] = 1
+	require.EqualValues(t, 5, End(join(first, second), 3))
+}

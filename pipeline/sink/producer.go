@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -79,8 +78,6 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 	if err != nil {
 		return 0, err
 	}
-	// A raw record set is sent as it is, its length in front too.
-	length := binary.BigEndian.AppendUint32(nil, uint32(len(raw)))
 	// kafka.Client does the same with a time-out for the followers of half a
 	// second, whatever the deadline of ctx.
 	timeout := ackTimeout
@@ -94,7 +91,7 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 			Topic: topic,
 			Partitions: []rawproduce.RequestPartition{{
 				Partition: partition,
-				RecordSet: protocol.RawRecordSet{Reader: io.MultiReader(bytes.NewReader(length), bytes.NewReader(raw))},
+				RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(raw)},
 			}},
 		}},
 	}, timeout)
@@ -105,19 +102,26 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 }
 
 // batch writes the records in Kafka's form, in memory of its own: when Produce
-// gives up on a request, kafka-go may still be sending it.
+// gives up on a request, kafka-go may still be sending it. It sends a raw record
+// set as it is, so the length that stands before one is in front.
 func (p *Producer) batch(records []Record) ([]byte, error) {
-	size := recordbatch.Overhead
+	const prefix = 4
+	size := prefix + recordbatch.Overhead
 	for i := range records {
 		size += records[i].size()
 	}
 	var b recordbatch.Builder
-	b.Start(make([]byte, 0, size), recordbatch.Options{Codec: p.codec})
+	b.Start(make([]byte, prefix, size), recordbatch.Options{Codec: p.codec})
 	for i := range records {
 		r := &records[i]
 		b.Add(r.Time, r.Key, r.Value, r.Headers)
 	}
-	return b.Finish()
+	raw, err := b.Finish()
+	if err != nil {
+		return nil, err
+	}
+	binary.BigEndian.PutUint32(raw, uint32(len(raw)-prefix))
+	return raw, nil
 }
 
 func (p *Producer) answer(res *produce.Response) (int64, error) {

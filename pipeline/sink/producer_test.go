@@ -1,0 +1,172 @@
+package sink
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pipeline/source"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const topic = "segment-changes"
+
+func producer(t *testing.T, brokers int, options ...kfake.Opt) (*Producer, *kfake.Cluster) {
+	k, err := kfake.NewCluster(append(options, kfake.NumBrokers(brokers), kfake.SeedTopics(2, topic))...)
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	client, err := source.Open(source.Config{Brokers: k.ListenAddrs(), Topics: []string{topic}})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return New(client), k
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestProduceReturnsTheBaseOffset(t *testing.T) {
+	p, _ := producer(t, 1)
+	for want := int64(0); want < 6; want += 2 {
+		base, err := p.Produce(soon(t), topic, 1, []Record{{Value: []byte("a")}, {Value: []byte("b")}})
+		require.NoError(t, err)
+		require.Equal(t, want, base)
+	}
+	base, err := p.Produce(soon(t), topic, 0, []Record{{}})
+	require.NoError(t, err)
+	require.Zero(t, base, "the partitions count apart")
+}
+
+func TestABatchThatIsTooLarge(t *testing.T) {
+	p, _ := producer(t, 1, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "10000"}))
+	records := make([]Record, 20)
+	for i := range records {
+		records[i].Value = make([]byte, 1000)
+	}
+	_, err := p.Produce(soon(t), topic, 0, records)
+	require.ErrorIs(t, err, kafka.MessageSizeTooLarge)
+	require.ErrorContains(t, err, "max.message.bytes")
+	require.ErrorContains(t, err, topic+"/0")
+	require.False(t, source.Temporary(err))
+
+	n := Fit(records, 10000)
+	require.Equal(t, 9, n)
+	base, err := p.Produce(soon(t), topic, 0, records[:n])
+	require.NoError(t, err)
+	require.Zero(t, base, "nothing of the large batch was written")
+}
+
+func TestProduceFindsALeaderThatMoved(t *testing.T) {
+	p, k := producer(t, 2)
+	_, err := p.Produce(soon(t), topic, 0, []Record{{}})
+	require.NoError(t, err)
+	require.NoError(t, k.MoveTopicPartition(topic, 0, 1-k.LeaderFor(topic, 0)))
+
+	_, err = p.Produce(soon(t), topic, 0, []Record{{}})
+	require.ErrorIs(t, err, kafka.NotLeaderForPartition)
+	require.True(t, source.Temporary(err))
+	base, err := p.Produce(soon(t), topic, 0, []Record{{}})
+	require.NoError(t, err, "the first error made the client look again")
+	require.EqualValues(t, 1, base)
+}
+
+// The answer is lost, the records are not: an error says nothing about them.
+func TestAnErrorDoesNotMeanUnwritten(t *testing.T) {
+	p, k := producer(t, 1)
+	ctx, cancel := context.WithCancel(soon(t))
+	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cancel() // the broker has the request and goes on with it
+		return nil, nil, false
+	})
+	_, err := p.Produce(ctx, topic, 0, []Record{{}})
+	require.ErrorIs(t, err, context.Canceled)
+	base, err := p.Produce(soon(t), topic, 0, []Record{{}})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, base)
+}
+
+func TestTheWaitForFollowersIsThatOfTheContext(t *testing.T) {
+	p, k := producer(t, 1)
+	timeouts := make(chan int32, 2)
+	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		timeouts <- r.(*kmsg.ProduceRequest).TimeoutMillis
+		require.EqualValues(t, -1, r.(*kmsg.ProduceRequest).Acks)
+		return nil, nil, false
+	})
+	_, err := p.Produce(context.Background(), topic, 0, []Record{{}})
+	require.NoError(t, err)
+	require.EqualValues(t, ackTimeout.Milliseconds(), <-timeouts)
+
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err = p.Produce(ctx, topic, 0, []Record{{}})
+	require.NoError(t, err)
+	got := <-timeouts
+	require.LessOrEqual(t, got, int32(5000))
+	require.Positive(t, got)
+}
+
+func TestFitIsTheMostThatFits(t *testing.T) {
+	p := &Producer{}
+	rapid.Check(t, func(t *rapid.T) {
+		records := rapid.SliceOfN(rapid.Custom(drawRecord), 1, 40).Draw(t, "records")
+		limit := rapid.IntRange(1, 3000).Draw(t, "limit")
+		n := Fit(records, limit)
+		require.GreaterOrEqual(t, n, 1)
+		raw, err := p.batch(records[:n])
+		require.NoError(t, err)
+		if n > 1 {
+			require.LessOrEqual(t, len(raw)-4, limit)
+		}
+		if n == len(records) {
+			return
+		}
+		raw, err = p.batch(records[:n+1])
+		require.NoError(t, err)
+		require.Greater(t, len(raw)-4+slack*(n+1), limit, "no more than the bound's slack is wasted")
+	})
+	require.Zero(t, Fit(nil, 100))
+}
+
+// slack is what the bound of a record's size exceeds it by at most.
+const slack = 20
+
+func drawRecord(t *rapid.T) Record {
+	r := Record{
+		Key:   rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "key"),
+		Value: rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "value"),
+		Time:  rapid.Int64().Draw(t, "time"),
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "headers") {
+		r.Headers = append(r.Headers, Header{Key: rapid.StringN(0, 10, 10).Draw(t, "name"), Value: []byte("v")})
+	}
+	return r
+}
+
+func TestTheBatchIsTheProducersOwn(t *testing.T) {
+	key, value := []byte("key"), []byte("value")
+	raw, err := (&Producer{}).batch([]Record{{Key: key, Value: value, Time: -1}})
+	require.NoError(t, err)
+	clear(key)
+	clear(value)
+	var r recordbatch.Reader
+	var rec recordbatch.Record
+	r.Reset(raw[4:], 0, nil)
+	ok, err := r.Next(&rec)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "key=value", string(rec.Key)+"="+string(rec.Value))
+	require.EqualValues(t, -1, rec.Timestamp)
+}

@@ -1,0 +1,437 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const topic = "purchases"
+
+func cluster(t *testing.T, brokers int, partitions int32) *kfake.Cluster {
+	c, err := kfake.NewCluster(kfake.NumBrokers(brokers), kfake.SeedTopics(partitions, topic))
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func open(t *testing.T, brokers ...string) *Client {
+	c, err := Open(Config{Brokers: brokers, Topics: []string{topic, "missing"}, ClientID: "test"})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// write appends one batch to a partition, past package sink, which depends on this one.
+func write(t *testing.T, c *Client, partition int32, values ...string) {
+	t.Helper()
+	var b recordbatch.Builder
+	b.Start(nil, recordbatch.Options{})
+	for _, v := range values {
+		b.Add(1, nil, []byte(v), nil)
+	}
+	raw, err := b.Finish()
+	require.NoError(t, err)
+	writeRaw(t, c, partition, raw)
+}
+
+func writeRaw(t *testing.T, c *Client, partition int32, raw []byte) {
+	t.Helper()
+	res, err := c.RoundTrip(soon(t), produceRequest(partition, raw), 0)
+	require.NoError(t, err)
+	require.Zero(t, res.(*produce.Response).Topics[0].Partitions[0].ErrorCode)
+}
+
+func positions(n int32) (at []Position) {
+	for p := range n {
+		at = append(at, Position{Topic: topic, Partition: p, MaxBytes: 1 << 20})
+	}
+	return at
+}
+
+func firstValue(t *testing.T, f Fetched) string {
+	t.Helper()
+	require.NoError(t, f.Err)
+	var r recordbatch.Reader
+	var rec recordbatch.Record
+	r.Reset(f.Raw, f.Offset, f.Aborted)
+	ok, err := r.Next(&rec)
+	require.NoError(t, err)
+	require.True(t, ok)
+	return string(rec.Value)
+}
+
+func TestOneRequestToEachLeader(t *testing.T) {
+	const brokers, partitions = 3, 12
+	k := cluster(t, brokers, partitions)
+	c := open(t, k.ListenAddrs()...)
+	for p := range int32(partitions) {
+		write(t, c, p, fmt.Sprint(p))
+	}
+	var fetches, asked atomic.Int32
+	k.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		fetches.Add(1)
+		for _, t := range r.(*kmsg.FetchRequest).Topics {
+			asked.Add(int32(len(t.Partitions)))
+		}
+		return nil, nil, false
+	})
+	answers, err := c.Fetch(soon(t), positions(partitions), 0, 64<<20)
+	require.NoError(t, err)
+	require.Len(t, answers, partitions)
+	for p, f := range answers {
+		require.EqualValues(t, p, f.Partition)
+		require.Equal(t, fmt.Sprint(p), firstValue(t, f))
+	}
+	require.EqualValues(t, brokers, fetches.Load())
+	require.EqualValues(t, partitions, asked.Load())
+}
+
+func TestALeaderThatMovedIsFound(t *testing.T) {
+	k := cluster(t, 3, 2)
+	c := open(t, k.ListenAddrs()...)
+	write(t, c, 0, "a")
+	write(t, c, 1, "b")
+
+	for round := range 3 {
+		from := k.LeaderFor(topic, 0)
+		require.NoError(t, k.MoveTopicPartition(topic, 0, (from+1)%3))
+		f := untilAnswered(t, c, Position{Topic: topic, Partition: 0, MaxBytes: 1 << 20})
+		require.Equal(t, "a", firstValue(t, f), "round %d", round)
+		require.EqualValues(t, 1, f.HighWatermark)
+	}
+}
+
+// untilAnswered fetches until the partition has no error, all errors before
+// being of the kind that passes.
+func untilAnswered(t *testing.T, c *Client, at Position) Fetched {
+	t.Helper()
+	ctx := soon(t)
+	retry := time.NewTicker(20 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		answers, err := c.Fetch(ctx, []Position{at}, 0, 1<<20)
+		if err == nil {
+			err = answers[0].Err
+		}
+		if err == nil {
+			return answers[0]
+		}
+		require.True(t, Temporary(err), err)
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			require.NoError(t, err)
+		}
+	}
+}
+
+func TestBoundsSurviveALeaderThatMoved(t *testing.T) {
+	k := cluster(t, 2, 1)
+	c := open(t, k.ListenAddrs()...)
+	write(t, c, 0, "a", "b")
+	_, end, err := c.Bounds(soon(t), topic, 0)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, end)
+
+	require.NoError(t, k.MoveTopicPartition(topic, 0, 1-k.LeaderFor(topic, 0)))
+	_, _, err = c.Bounds(soon(t), topic, 0)
+	require.Error(t, err)
+	require.True(t, Temporary(err), err)
+	start, end, err := c.Bounds(soon(t), topic, 0)
+	require.NoError(t, err, "the first error made the client look again")
+	require.EqualValues(t, 0, start)
+	require.EqualValues(t, 2, end)
+}
+
+func TestALongPollEndsWhenARecordComes(t *testing.T) {
+	k := cluster(t, 1, 2)
+	c := open(t, k.ListenAddrs()...)
+	polling := make(chan struct{}, 1)
+	k.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		polling <- struct{}{}
+		return nil, nil, false
+	})
+	got := make(chan []Fetched)
+	go func() {
+		answers, err := c.Fetch(soon(t), positions(2), time.Minute, 1<<20)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- answers
+	}()
+	<-polling
+	write(t, c, 1, "woken")
+	answers := <-got
+	require.Len(t, answers, 2)
+	require.Empty(t, answers[0].Raw)
+	require.Equal(t, "woken", firstValue(t, answers[1]))
+}
+
+func TestACancelledContextEndsALongPoll(t *testing.T) {
+	k := cluster(t, 1, 1)
+	c := open(t, k.ListenAddrs()...)
+	began := time.Now()
+	ctx, cancel := context.WithCancel(context.Background())
+	k.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cancel()
+		return nil, nil, false
+	})
+	_, err := c.Fetch(ctx, positions(1), time.Minute, 1<<20)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Less(t, time.Since(began), 5*time.Second)
+
+	write(t, c, 0, "after")
+	answers, err := c.Fetch(soon(t), positions(1), 0, 1<<20)
+	require.NoError(t, err)
+	require.Equal(t, "after", firstValue(t, answers[0]), "the client goes on while the old poll is still open")
+}
+
+func TestCloseEndsALongPollAndLeavesNothing(t *testing.T) {
+	k := cluster(t, 1, 1)
+	before := goleak.IgnoreCurrent()
+	c := open(t, k.ListenAddrs()...)
+	_, err := c.Partitions(soon(t), topic)
+	require.NoError(t, err)
+	polling := make(chan struct{}, 1)
+	k.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		polling <- struct{}{}
+		return nil, nil, false
+	})
+	ended := make(chan error)
+	go func() {
+		_, err := c.Fetch(context.Background(), positions(1), time.Minute, 1<<20)
+		ended <- err
+	}()
+	<-polling
+	c.Close()
+	require.ErrorIs(t, <-ended, ErrClosed)
+	c.conns.mu.Lock()
+	require.Empty(t, c.conns.open)
+	c.conns.mu.Unlock()
+	require.NoError(t, goleak.Find(before, goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read"),
+		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).write"),
+		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read.func2")))
+
+	_, err = c.Fetch(context.Background(), positions(1), 0, 1<<20)
+	require.ErrorIs(t, err, ErrClosed)
+	_, _, err = c.Bounds(context.Background(), topic, 0)
+	require.ErrorIs(t, err, ErrClosed)
+	c.Close() // twice is once
+}
+
+// A broker that went away and came back on its address is found again without
+// waiting for kafka-go's own turn, however many idle connections are dead.
+func TestABrokerThatRestarts(t *testing.T) {
+	dir := t.TempDir()
+	start := func(port int) *kfake.Cluster {
+		k, err := kfake.NewCluster(kfake.Ports(port), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
+		require.NoError(t, err)
+		return k
+	}
+	k := start(0)
+	addr := k.ListenAddrs()[0]
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	c := open(t, addr)
+	write(t, c, 0, "kept")
+	k.Close()
+
+	answers, err := c.Fetch(soon(t), positions(1), 0, 1<<20)
+	if err == nil {
+		err = answers[0].Err
+	}
+	require.Error(t, err)
+	require.True(t, Temporary(err), err)
+
+	var number int
+	_, err = fmt.Sscan(port, &number)
+	require.NoError(t, err)
+	k = start(number)
+	defer k.Close()
+	require.Equal(t, "kept", firstValue(t, untilAnswered(t, c, positions(1)[0])))
+}
+
+func TestNoBroker(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := l.Addr().String()
+	require.NoError(t, l.Close())
+	c := open(t, addr)
+
+	_, err = c.Fetch(soon(t), positions(1), time.Second, 1<<20)
+	require.ErrorContains(t, err, addr)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	require.True(t, Temporary(err))
+	_, err = c.Partitions(soon(t), topic)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+}
+
+// A broker that takes connections and never answers.
+func TestASilentBroker(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	accepted := make(chan net.Conn, 16)
+	go func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				close(accepted)
+				return
+			}
+			accepted <- nc
+		}
+	}()
+	c := open(t, l.Addr().String())
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_, err = c.Fetch(ctx, positions(1), time.Minute, 1<<20)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	c.Close()
+	require.NoError(t, l.Close())
+	for nc := range accepted {
+		require.NoError(t, nc.Close())
+	}
+}
+
+func TestWhatDoesNotExist(t *testing.T) {
+	k := cluster(t, 1, 2)
+	c := open(t, k.ListenAddrs()...)
+	write(t, c, 1, "x")
+
+	_, err := c.Partitions(soon(t), "missing")
+	require.ErrorContains(t, err, "missing does not exist")
+	require.ErrorIs(t, err, kafka.UnknownTopicOrPartition)
+	_, err = c.Partitions(soon(t), "unnamed")
+	require.ErrorContains(t, err, "not among those the client was opened for")
+	require.False(t, Temporary(err))
+	n, err := c.Partitions(soon(t), topic)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+
+	at := append(positions(2), Position{Topic: topic, Partition: 2, MaxBytes: 1}, Position{Topic: "missing", MaxBytes: 1})
+	answers, err := c.Fetch(soon(t), at, time.Minute, 1<<20)
+	require.NoError(t, err, "an error is told at once, not after the wait")
+	require.Len(t, answers, 4)
+	require.NoError(t, answers[0].Err)
+	require.Equal(t, "x", firstValue(t, answers[1]))
+	require.ErrorContains(t, answers[2].Err, "has 2 partitions")
+	require.ErrorIs(t, answers[3].Err, kafka.UnknownTopicOrPartition)
+	require.EqualValues(t, -1, answers[3].HighWatermark)
+}
+
+func TestFetchRefusesWhatMeansNothing(t *testing.T) {
+	c := open(t, "127.0.0.1:1")
+	for _, p := range []Position{{Topic: topic, Offset: -1, MaxBytes: 1}, {Topic: topic}} {
+		_, err := c.Fetch(soon(t), []Position{p}, 0, 1)
+		require.ErrorContains(t, err, "must")
+	}
+	_, err := c.Fetch(soon(t), positions(1), 0, 0)
+	require.ErrorContains(t, err, "above 0")
+	answers, err := c.Fetch(soon(t), nil, time.Minute, 1)
+	require.NoError(t, err)
+	require.Empty(t, answers)
+}
+
+func TestOpenTellsEveryMistake(t *testing.T) {
+	_, err := Open(Config{Brokers: []string{"nohost", ":9092"}})
+	require.ErrorContains(t, err, `"nohost"`)
+	require.ErrorContains(t, err, `":9092"`)
+	require.ErrorContains(t, err, "no topics")
+	_, err = Open(Config{Topics: []string{"a"}})
+	require.ErrorContains(t, err, "no brokers")
+}
+
+// kfake ignores a topic's time type, but serves a batch that it is given.
+func TestAppendTimeComesThrough(t *testing.T) {
+	var b recordbatch.Builder
+	b.Start(nil, recordbatch.Options{AppendTime: 4242})
+	b.Add(5, nil, []byte("a"), nil)
+	b.Add(-1, nil, []byte("b"), nil)
+	raw, err := b.Finish()
+	require.NoError(t, err)
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic), kfake.SyntheticFetch(kfake.SyntheticBatch{Batch: raw}))
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	c := open(t, k.ListenAddrs()...)
+
+	answers, err := c.Fetch(soon(t), []Position{{Topic: topic, Offset: 100, MaxBytes: int32(len(raw))}}, 0, len(raw))
+	require.NoError(t, err)
+	var r recordbatch.Reader
+	var rec recordbatch.Record
+	r.Reset(answers[0].Raw, 100, nil)
+	for offset := range int64(2) {
+		ok, err := r.Next(&rec)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, 100+offset, rec.Offset)
+		require.EqualValues(t, 4242, rec.Timestamp)
+	}
+}
+
+func TestTemporary(t *testing.T) {
+	for err, want := range map[error]bool{
+		kafka.NotLeaderForPartition:    true,
+		kafka.LeaderNotAvailable:       true,
+		kafka.NotEnoughReplicas:        true,
+		kafka.RequestTimedOut:          true,
+		kafka.BrokerNotAvailable:       true,
+		kafka.Unknown:                  true,
+		kafka.OffsetOutOfRange:         false,
+		kafka.MessageSizeTooLarge:      false,
+		kafka.TopicAuthorizationFailed: false,
+		io.EOF:                         true,
+		io.ErrUnexpectedEOF:            true,
+		syscall.ECONNRESET:             true,
+		os.ErrDeadlineExceeded:         true,
+		errSilent:                      true,
+		protocol.ErrNoLeader:           true,
+		context.Canceled:               false,
+		ErrClosed:                      false,
+		errors.New("something else"):   false,
+	} {
+		require.Equal(t, want, Temporary(fmt.Errorf("doing: %w", err)), err)
+	}
+	require.True(t, OutOfRange(fmt.Errorf("doing: %w", kafka.OffsetOutOfRange)))
+	require.False(t, OutOfRange(io.EOF))
+}
+
+func produceRequest(partition int32, raw []byte) *rawproduce.Request {
+	raw = append(binary.BigEndian.AppendUint32(nil, uint32(len(raw))), raw...)
+	return &rawproduce.Request{Acks: -1, Timeout: 1000, Topics: []rawproduce.RequestTopic{{
+		Topic: topic,
+		Partitions: []rawproduce.RequestPartition{{
+			Partition: partition,
+			RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(raw)},
+		}},
+	}}}
+}
