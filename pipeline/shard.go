@@ -509,6 +509,7 @@ func (s *Shard) touched(e *entry, was segment.Segment) {
 			s.state.Sizes[now]++
 		}
 	}
+	s.state.Dropped += int64(e.profile.TakeDropped())
 	if !e.dirty {
 		e.dirty = true
 		s.open.dirty = append(s.open.dirty, e)

@@ -18,7 +18,9 @@ func (p *Profile) Expire(s, horizon int64) (droppedRefunds int) {
 	if p.earliest > limit || len(p.Orders) == 0 {
 		return 0
 	}
-	return p.foldDue(limit)
+	droppedRefunds = p.foldDue(limit)
+	p.dropped += droppedRefunds
+	return droppedRefunds
 }
 
 // expireTombstone ends the tombstone at the instant forgotten at + horizon. A

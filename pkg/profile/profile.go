@@ -71,6 +71,16 @@ type Profile struct {
 	// prints holds one byte of every order id's hash, or nothing while the
 	// orders are few. See find.
 	prints []byte
+	// dropped counts refunds for TakeDropped. It is not stored.
+	dropped int
+}
+
+// TakeDropped returns how many refunds waited for their order in vain and were
+// dropped since it was asked last: nothing else tells of them.
+func (p *Profile) TakeDropped() int {
+	n := p.dropped
+	p.dropped = 0
+	return n
 }
 
 // New returns the profile of a customer of whom nothing is known.
