@@ -78,7 +78,7 @@ const unlimited = math.MaxInt
 
 // optional is the text of a field, empty if it is absent. There is no other way for it to be empty.
 func (d *Decoder) optional(index, limit int) (string, Reason) {
-	f := d.scanner.fields[index]
+	f := &d.scanner.fields[index]
 	if f.kind == absent {
 		return "", OK
 	}
@@ -102,17 +102,22 @@ func (d *Decoder) required(index, limit int) (string, Reason) {
 
 // number is the text of a field that is a number, in quotes or not.
 func (d *Decoder) number(index int) (string, Reason) {
-	if f := d.scanner.fields[index]; f.kind == number {
+	if f := &d.scanner.fields[index]; f.kind == number {
 		return d.text(f), OK
 	}
 	return d.required(index, unlimited)
 }
 
 // text shares memory with the document where nothing had to be unescaped.
-func (d *Decoder) text(f field) string {
+func (d *Decoder) text(f *field) string {
 	raw := d.scanner.data[f.start:f.end]
 	if f.escaped {
 		raw = unescape(make([]byte, 0, len(raw)), raw)
 	}
-	return unsafe.String(unsafe.SliceData(raw), len(raw))
+	return view(raw)
+}
+
+// view is a string that shares the memory of bytes which do not change while it is in use.
+func view(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // a copy per text would be most of the work
 }

@@ -217,15 +217,13 @@ func isDigit(c byte) bool { return c-'0' <= 9 }
 
 // space is the position of the next byte that is not white space.
 func (s *scanner) space(i int) int {
-	for {
-		switch s.at(i) {
-		case ' ', '\t', '\n', '\r':
-			i++
-		default:
-			return i
-		}
+	for i < len(s.data) && s.data[i] <= ' ' && isSpace(s.data[i]) {
+		i++
 	}
+	return i
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // at is the byte at i. Past the end it is 0, with which no token begins.
 func (s *scanner) at(i int) byte {

@@ -93,7 +93,8 @@ func TestEveryByteAtEveryPlace(t *testing.T) {
 	}
 }
 
-// The largest values take milliseconds; comparing each name in them with each other one would take a minute.
+// The largest values take milliseconds; comparing each name in them with each other one would take half a minute, and far more under the
+// race detector.
 func TestHostileValuesTakeLinearTime(t *testing.T) {
 	decoder := newDecoder(t, policy.Default())
 	const size = 1<<20 - 200
@@ -131,7 +132,7 @@ func TestHostileValuesTakeLinearTime(t *testing.T) {
 		require.LessOrEqual(t, len(test.document), 1<<20, name)
 		start := time.Now()
 		require.Equal(t, test.want, decoder.Decode([]byte(test.document), plain(), new(event.Event)), name)
-		require.Less(t, time.Since(start), 2*time.Second, name)
+		require.Less(t, time.Since(start), 10*time.Second, name)
 	}
 	// And afterwards an ordinary event costs what it did.
 	ordinary, ev := []byte(benchmarks[0].value), event.Event{}

@@ -1,7 +1,5 @@
 package event
 
-import "unsafe"
-
 const (
 	// few names of one object are compared one by one. Beyond that a set takes over, so that the time for a hostile
 	// object does not grow with the square of its size.
@@ -41,7 +39,7 @@ func (n *names) close(set nameSet) {
 
 // add puts a name into a set and is false if it was there already. The set is the innermost that is open.
 func (n *names) add(set *nameSet, name []byte) bool {
-	s := unsafe.String(unsafe.SliceData(name), len(name))
+	s := view(name)
 	if set.object == 0 {
 		for _, other := range n.listed[set.first:] {
 			if other == s {

@@ -172,10 +172,10 @@ func (r *reference) amount() event.Reason {
 		return event.OK
 	}
 	currency, reason := r.text("currency", 1<<30)
-	switch {
-	case reason == event.BadValue:
+	switch reason {
+	case event.BadValue:
 		return reason
-	case reason == event.MissingField:
+	case event.MissingField:
 		currency = r.policy.BaseCurrency
 	}
 	rate := r.policy.Rates[currency]

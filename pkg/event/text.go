@@ -7,12 +7,19 @@ import (
 )
 
 // text reads a string, quotes included, and says whether it holds escapes. All of it has to be valid UTF-8 without half
-// surrogate pairs.
+// surrogate pairs. Printable ASCII is passed over eight bytes at a time: it is most of an event.
 func (s *scanner) text(i int) (end int, escaped bool) {
-	i++
-	for {
-		i = plain(s.data, i)
-		switch c := s.at(i); {
+	data := s.data
+	for i++; i < len(data); {
+		if i+8 <= len(data) {
+			mask := special(binary.LittleEndian.Uint64(data[i:]))
+			if mask == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(mask) / 8
+		}
+		switch c := data[i]; {
 		case c == '"':
 			return i + 1, escaped
 		case c == '\\':
@@ -20,10 +27,13 @@ func (s *scanner) text(i int) (end int, escaped bool) {
 			escaped = true
 		case c >= utf8.RuneSelf:
 			i = s.beyondASCII(i)
-		default: // a control character, or the end of the data
+		case c < ' ':
 			return bad, false
+		default: // nothing special, among the last seven bytes
+			i++
 		}
 	}
+	return bad, false
 }
 
 // beyondASCII reads characters of two bytes and more, at least one.
@@ -34,22 +44,6 @@ func (s *scanner) beyondASCII(i int) int {
 			return bad
 		}
 		i += size
-	}
-	return i
-}
-
-// plain is the position of the first byte from i on that ends a run of printable ASCII without quotes and backslashes.
-// Eight bytes at a time: most of an event is text, and most of its text is this.
-func plain(data []byte, i int) int {
-	for ; i+8 <= len(data); i += 8 {
-		if mask := special(binary.LittleEndian.Uint64(data[i:])); mask != 0 {
-			return i + bits.TrailingZeros64(mask)/8
-		}
-	}
-	for ; i < len(data); i++ {
-		if c := data[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			break
-		}
 	}
 	return i
 }

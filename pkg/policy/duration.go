@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -38,7 +39,7 @@ func ParseDuration(s string) (Duration, error) {
 		switch {
 		case err == nil && Duration(count) <= math.MaxInt64/unit.length:
 			return Duration(count) * unit.length, nil
-		case err == nil || err.(*strconv.NumError).Err == strconv.ErrRange:
+		case err == nil || errors.Is(err, strconv.ErrRange):
 			return 0, fmt.Errorf("%q is too long", s)
 		}
 	}
