@@ -45,7 +45,7 @@ func Connect(s Servers) (*Connection, error) {
 
 // Ports are the connection as a pipeline uses it.
 func (c *Connection) Ports() Ports {
-	return Ports{Log: c.Client, Store: c.Redis, Sink: c.Producer, Letters: c.letters}
+	return Ports{Log: c.Client, Store: c.Redis, Sink: c.Producer, Letters: c.letters, Time: c.Redis}
 }
 
 // Close ends every connection.

@@ -41,6 +41,7 @@ type Pipeline struct {
 	drivers []*driver
 	tail    *fetcher
 	behind  *fetcher
+	clock   *sharedClock // nil: the configured clock alone counts
 	drain   chan struct{}
 }
 
@@ -55,6 +56,10 @@ func New(config Config, ports Ports) (*Pipeline, error) {
 	p := &Pipeline{config: config, drain: make(chan struct{}),
 		tail:   newFetcher(ports.Log, config.Log, longPoll),
 		behind: newFetcher(ports.Log, config.Log, noPoll)}
+	if config.WallClock && ports.Time != nil {
+		p.clock = &sharedClock{local: config.Clock, server: ports.Time, log: config.Log}
+		p.config.Clock = p.clock.now
+	}
 	for i := range config.Partitions {
 		d, err := p.driver(i, &ports)
 		if err != nil {
@@ -87,18 +92,26 @@ func (p *Pipeline) driver(number int32, ports *Ports) (*driver, error) {
 // one stops with a reason. When ctx ends it leaves at once, as a crash would:
 // the next run goes on from what is stored.
 func (p *Pipeline) Run(ctx context.Context) error {
+	if p.clock != nil {
+		if err := p.clock.measure(ctx); err != nil {
+			return err
+		}
+	}
 	shards, ctx := errgroup.WithContext(ctx)
 	for _, d := range p.drivers {
 		shards.Go(func() error { return d.run(ctx) })
 	}
 	reading, stop := context.WithCancel(ctx)
-	fetchers := errgroup.Group{}
-	fetchers.Go(func() error { return p.tail.run(reading) })
-	fetchers.Go(func() error { return p.behind.run(reading) })
+	helpers := errgroup.Group{}
+	helpers.Go(func() error { return p.tail.run(reading) })
+	helpers.Go(func() error { return p.behind.run(reading) })
+	if p.clock != nil {
+		helpers.Go(func() error { return p.clock.run(reading) })
+	}
 	err := shards.Wait()
 	stop()
-	if fetchErr := fetchers.Wait(); !errors.Is(fetchErr, context.Canceled) {
-		err = errors.Join(err, fetchErr)
+	if helperErr := helpers.Wait(); !errors.Is(helperErr, context.Canceled) {
+		err = errors.Join(err, helperErr)
 	}
 	return err
 }
@@ -107,6 +120,15 @@ func (p *Pipeline) Run(ctx context.Context) error {
 // returns then. To be called once.
 func (p *Pipeline) Drain() { close(p.drain) }
 
+// Skew is how far Redis's clock is ahead of this worker's, ms. Beyond MaxSkew
+// either way the worker is not ready.
+func (p *Pipeline) Skew() int64 {
+	if p.clock == nil {
+		return 0
+	}
+	return p.clock.skew.Load()
+}
+
 // Status returns how the shards stand, nil for those that have not begun.
 func (p *Pipeline) Status() []*Status {
 	all := make([]*Status, len(p.drivers))
@@ -114,13 +136,4 @@ func (p *Pipeline) Status() []*Status {
 		all[i] = d.status.Load()
 	}
 	return all
-}
-
-// SystemClock follows the system's time, its ticks the monotonic one.
-func SystemClock() func() Clock {
-	begin := time.Now()
-	return func() Clock {
-		now := time.Now()
-		return Clock{Now: now.UnixMilli(), Tick: now.Sub(begin).Milliseconds()}
-	}
 }

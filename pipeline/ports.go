@@ -48,5 +48,6 @@ type Ports struct {
 	Store   Store
 	Sink    Sink
 	Letters Letters
-	Group   Group // nil: this process owns all shards
+	Group   Group      // nil: this process owns all shards
+	Time    TimeServer // nil: the worker's clock alone counts
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"testing"
@@ -32,11 +33,14 @@ type bench struct {
 	ops       map[OpKind]int
 	clock     Clock
 	keep      bool // keep what is published
+
+	starts       map[string]int64
+	changesStart int64
 }
 
 func newBench(t testing.TB, edit func(*ShardConfig)) *bench {
 	b := &bench{inputs: []string{"clicks", "purchases"}, logs: map[string][]byte{}, ends: map[string]int64{},
-		customers: map[string][]byte{}, timers: map[string]int64{}, ops: map[OpKind]int{}, keep: true}
+		customers: map[string][]byte{}, timers: map[string]int64{}, ops: map[OpKind]int{}, keep: true, starts: map[string]int64{}}
 	b.state = store.NewState(b.inputs)
 	tokens := 0
 	cfg := ShardConfig{Partitions: 1, Inputs: b.inputs, Changes: "changes", Source: "tidemark/test",
@@ -119,10 +123,14 @@ func (b *bench) serve(op *Op) {
 		b.state.Head = op.Fresh
 		op.State, op.Outbox = b.state.Clone(), b.outbox
 	case OpBounds:
-		op.Bounds = map[string]Bounds{changesTopic: {End: int64(len(b.sent))}}
+		op.Bounds = map[string]Bounds{changesTopic: {Start: b.changesStart, End: int64(len(b.sent))}}
 		for _, topic := range b.inputs {
-			op.Bounds[topic] = Bounds{End: b.ends[topic]}
+			op.Bounds[topic] = Bounds{Start: b.starts[topic], End: b.ends[topic]}
 		}
+	case OpRecord:
+		op.Fetched.Raw = b.from(source.Position{Topic: op.Topic, Offset: op.Offset, MaxBytes: 1 << 20})
+	case OpChanges:
+		op.Fetched.Raw = b.told(op.Offset)
 	case OpLoad:
 		op.Values = make([][]byte, len(op.Customers))
 		for i, id := range op.Customers {
@@ -146,6 +154,20 @@ func (b *bench) serve(op *Op) {
 			b.sent = append(b.sent, op.Records...)
 		}
 	}
+}
+
+// told is the changes topic from an offset on, as one batch.
+func (b *bench) told(offset int64) []byte {
+	var builder recordbatch.Builder
+	builder.Start(nil, recordbatch.Options{BaseOffset: offset})
+	for _, r := range b.sent[offset:] {
+		builder.Add(r.Time, r.Key, r.Value, r.Headers)
+	}
+	raw, err := builder.Finish()
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }
 
 func (b *bench) commit(c *store.Commit) {
@@ -172,6 +194,10 @@ func sortTimers(timers []store.Timer) {
 			timers[j], timers[j-1] = timers[j-1], timers[j]
 		}
 	}
+}
+
+func decodeJSON(t testing.TB, raw []byte, into any) {
+	require.NoError(t, json.Unmarshal(raw, into))
 }
 
 func ms(t testing.TB, s string) int64 {

@@ -1,0 +1,75 @@
+package pipeline
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// MaxSkew is how far the worker's and Redis's clocks may be apart, ms: above it
+// timers cannot be trusted, and the worker is not ready.
+const MaxSkew = 60_000
+
+const skewInterval = time.Second
+
+// TimeServer tells the time of a server that all workers share. *store.Redis is
+// one.
+type TimeServer interface {
+	Time(ctx context.Context) (unixMs int64, err error)
+}
+
+// SystemClock follows the system's time, its ticks the monotonic one.
+func SystemClock() func() Clock {
+	begin := time.Now()
+	return func() Clock {
+		now := time.Now()
+		return Clock{Now: now.UnixMilli(), Tick: now.Sub(begin).Milliseconds()}
+	}
+}
+
+// sharedClock is a clock that is never ahead of a server's: the earlier of the
+// two is stream time's guide, so that one fast worker fires no timer early.
+type sharedClock struct {
+	local  func() Clock
+	server TimeServer
+	log    *zap.Logger
+	skew   atomic.Int64 // the server's time less ours, ms
+}
+
+func (c *sharedClock) now() Clock {
+	clock := c.local()
+	clock.Now += min(c.skew.Load(), 0)
+	return clock
+}
+
+// measure asks the server once; half of the way there and back is taken off.
+func (c *sharedClock) measure(ctx context.Context) error {
+	asked := c.local()
+	theirs, err := c.server.Time(ctx)
+	if err != nil {
+		return err
+	}
+	answered := c.local()
+	skew := theirs - (asked.Now + (answered.Tick-asked.Tick)/2)
+	if before := c.skew.Swap(skew); beyond(skew) != beyond(before) {
+		c.log.Warn("the clocks of this worker and of Redis differ", zap.Int64("ms", skew), zap.Bool("ready", !beyond(skew)))
+	}
+	return nil
+}
+
+func beyond(skew int64) bool { return skew > MaxSkew || skew < -MaxSkew }
+
+// run measures until ctx ends. A server that does not answer leaves the last
+// measure standing: what else depends on it says so louder.
+func (c *sharedClock) run(ctx context.Context) error {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, ioTimeout)
+		_ = c.measure(bounded)
+		cancel()
+		if !sleep(ctx, skewInterval) {
+			return ctx.Err()
+		}
+	}
+}
