@@ -130,11 +130,11 @@ func (o *Order) decode(message []byte) bool {
 		case orderTime:
 			o.Time = w.time()
 		case orderAmount:
-			o.Amount = w.int(math.MaxInt64)
+			o.Amount = w.int()
 		case orderAmountAfter:
-			amountAfter = w.int(latest)
+			amountAfter = w.int()
 		case orderLastAfter:
-			o.LastAt = w.int(latest)
+			o.LastAt = w.int()
 		case orderRefunds:
 			o.Refunds = append(o.Refunds, Refund{})
 			w.check(o.Refunds[len(o.Refunds)-1].decode(w.bytes()))
@@ -143,6 +143,7 @@ func (o *Order) decode(message []byte) bool {
 		}
 	}
 	if o.Purchased() {
+		// A sum beyond int64 turns negative, which sound finds.
 		o.AmountAt, o.LastAt = o.Time+amountAfter, o.Time+o.LastAt
 	}
 	o.cache()
@@ -156,7 +157,7 @@ func (r *Refund) decode(message []byte) bool {
 		case refundID:
 			r.ID = w.hash()
 		case refundAmount:
-			r.Amount = w.int(math.MaxInt64)
+			r.Amount = w.int()
 		case refundWhole:
 			r.Whole = w.uint(1) == 1
 		default:
@@ -172,17 +173,17 @@ func (l *Lifetime) decode(message []byte) bool {
 	for w.next(0) {
 		switch w.field {
 		case lifetimeOrders:
-			l.Orders = w.int(math.MaxInt64)
+			l.Orders = w.int()
 		case lifetimeAmount:
-			l.Amount = w.int(math.MaxInt64)
+			l.Amount = w.int()
 		case lifetimeFirstDayAmount:
-			l.FirstDayAmount = w.int(math.MaxInt64)
+			l.FirstDayAmount = w.int()
 		case lifetimeDays:
 			w.check(l.decodeDays(w.bytes()))
 		case lifetimeFirst:
-			l.First = w.int(latest)
+			l.First = w.int()
 		case lifetimeLast:
-			l.Last = w.int(latest)
+			l.Last = w.int()
 		default:
 			w.bad = true
 		}

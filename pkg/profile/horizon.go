@@ -72,16 +72,25 @@ func (p *Profile) Wake(horizon int64) int64 {
 	}
 	wake := int64(never)
 	if p.ForgottenAt != None {
-		wake = p.ForgottenAt + horizon
+		wake = after(p.ForgottenAt, horizon)
 	}
 	for i := range p.Orders {
 		if p.Orders[i].Purchased() {
 			break
 		}
-		wake = min(wake, p.Orders[i].LastAt+horizon+policy.Grace)
+		wake = min(wake, after(p.Orders[i].LastAt, horizon+policy.Grace))
 	}
 	if wake == never {
 		return None
 	}
 	return wake
+}
+
+// after returns t + d, but never a time before t: a wake-up in the past, for an
+// event that a producer dated at int64's end, would be due again and again.
+func after(t, d int64) int64 {
+	if t > never-d {
+		return never
+	}
+	return t + d
 }

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -192,4 +193,27 @@ func TestExpireInOneStepOrMany(t *testing.T) {
 			require.Greater(t, one.Orders[i].LastAt+h+7*day, end)
 		}
 	})
+}
+
+// A producer that stamps its records itself can date one at the end of time.
+func TestTimesAtTheEndOfInt64(t *testing.T) {
+	const end = math.MaxInt64 - 5
+	pol := policy.Default()
+	p, f, r := profile.New(), forget("f", end), refund("r", "o", 1, end+1)
+	p.Apply(&f, end, pol)
+	p.Apply(&r, end+1, pol)
+	require.Equal(t, profile.None, p.Wake(horizon))
+	q := profile.New()
+	require.NoError(t, q.Decode(p.Append(nil)))
+	require.Equal(t, visible(p), visible(q))
+
+	pol.MaxLedgerOrders = 1 // folds
+	q.Reset()
+	for i, order := range []string{"a", "b", "c"} {
+		ev := purchase(order, 1, end+int64(i))
+		require.Equal(t, profile.Applied, q.Apply(&ev, ev.Time, pol))
+	}
+	require.Equal(t, []int32{math.MaxInt32}, q.Lifetime.Days)
+	require.NoError(t, p.Decode(q.Append(nil)))
+	require.Equal(t, visible(q), visible(p))
 }

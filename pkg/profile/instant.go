@@ -1,15 +1,11 @@
 package profile
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/tidemark/tidemark/pkg/instant"
 )
-
-// latest is the last instant that a stored profile may hold: the greatest whole
-// number that JSON readers of all languages represent (the year 287,396). A
-// deadline can lie far beyond the year 9999 that events end with.
-const latest = 1<<53 - 1
 
 // The Gregorian calendar repeats after an era of 400 years.
 const (
@@ -17,16 +13,17 @@ const (
 	eraLength = 146_097 * 24 * 60 * 60 * 1000 // ms
 )
 
-// parseInstant reads what instant.Append writes for 0 to latest, and nothing
-// else: instant.Parse is the grammar of events, which has more spellings and
-// ends with the year 9999.
+// parseInstant reads what instant.Append writes from 1970 on, and nothing else:
+// instant.Parse is the grammar of events, which has more spellings and ends with
+// the year 9999. A deadline can lie thousands of years later, and a record's
+// timestamp, which a producer may set, at int64's end.
 func parseInstant(s []byte) (ms int64, ok bool) {
 	const canonical = len("2026-03-01T10:00:00.000Z")
 	if len(s) == canonical {
 		return parseEventInstant(s)
 	}
 	yearLen := len(s) - canonical + 4
-	if yearLen < 5 || yearLen > 6 || s[0] == '0' {
+	if yearLen < 5 || yearLen > len("292278994") || s[0] == '0' {
 		return 0, false
 	}
 	year := int64(0)
@@ -46,8 +43,10 @@ func parseInstant(s []byte) (ms int64, ok bool) {
 		year /= 10
 	}
 	ms, ok = parseEventInstant(early[:])
-	ms += eras * eraLength
-	return ms, ok && ms <= latest
+	if !ok || eras > (math.MaxInt64-ms)/eraLength {
+		return 0, false
+	}
+	return ms + eras*eraLength, true
 }
 
 // parseEventInstant reads an instant of the years 1970 to 9999. By its length

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"math"
 	"slices"
 
 	"github.com/tidemark/tidemark/pkg/money"
@@ -51,8 +52,9 @@ func (l *Lifetime) addDay(day int32, amount int64) {
 	}
 }
 
-// Day returns the UTC day of an event time, counted from 1970-01-01.
+// Day returns the UTC day of an event time, counted from 1970-01-01. Times beyond
+// int32's days, which only a record's own timestamp can have, share the last one.
 func Day(ms int64) int32 {
 	const day = 24 * 60 * 60 * 1000
-	return int32(ms / day)
+	return int32(min(ms/day, math.MaxInt32))
 }

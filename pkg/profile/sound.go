@@ -6,7 +6,8 @@ import (
 
 // sound reports whether a decoded profile could be the work of Apply and
 // Expire: what the methods rely on, so that damaged bytes cannot make them
-// wrong in silence. It also completes the caches.
+// wrong in silence. It also completes the caches. That no id occurs twice at
+// different times is left unproven: it would cost as much as the rest.
 func (p *Profile) sound() bool {
 	p.earliest = math.MaxInt64
 	for i := range p.Orders {
@@ -30,7 +31,7 @@ func (o *Order) sound() bool {
 	if !o.Purchased() {
 		return o.Amount == 0 && len(o.Refunds) > 0
 	}
-	return o.AmountAt <= o.LastAt && o.LastAt <= latest
+	return o.Time <= o.AmountAt && o.AmountAt <= o.LastAt
 }
 
 func (l *Lifetime) sound() bool {

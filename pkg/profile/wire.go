@@ -1,6 +1,10 @@
 package profile
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // schema is the version of the stored form that Append writes. Decode reads it
 // and all before it; golden bytes of each are kept in testdata.
@@ -84,10 +88,11 @@ func (w *wire) varint() (v uint64, n int) {
 	return protowire.ConsumeVarint(w.rest)
 }
 
-func (w *wire) int(limit int64) int64 { return int64(w.uint(uint64(limit))) }
+// int reads a number from 0 to int64's end.
+func (w *wire) int() int64 { return int64(w.uint(math.MaxInt64)) }
 
 // time reads an instant, in milliseconds.
-func (w *wire) time() int64 { return int64(w.uint(latest)) }
+func (w *wire) time() int64 { return w.int() }
 
 func (w *wire) hash() uint64 {
 	v, n := protowire.ConsumeFixed64(w.rest)
