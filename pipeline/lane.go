@@ -139,18 +139,27 @@ func (l *lane) caughtUp(tick, age int64) bool {
 }
 
 // timestamp is the record's time in unix ms: the broker's or the producer's, or
-// that of the record it was forwarded from, where this is earlier.
+// that of the record it was forwarded from, where this is earlier. -1 is none,
+// and so is one that no RFC 3339 time can say: what a producer writes there must
+// not carry the shard's clock out of the calendar.
 func timestamp(r *recordbatch.Record) int64 {
+	own := r.Timestamp
+	if own > lastInstant {
+		own = -1
+	}
 	header, ok := r.Header(timestampHeader)
 	if !ok {
-		return r.Timestamp
+		return own
 	}
 	ms, err := strconv.ParseUint(string(header), 10, 63)
-	if err != nil || (r.Timestamp >= 0 && int64(ms) > r.Timestamp) {
-		return r.Timestamp
+	if err != nil || int64(ms) > lastInstant || (own >= 0 && int64(ms) > own) {
+		return own
 	}
 	return int64(ms)
 }
+
+// lastInstant is 9999-12-31T23:59:59.999Z, unix ms.
+const lastInstant = 253402300799999
 
 // checksum recognises a record: its key and its value.
 func checksum(r *recordbatch.Record) uint64 {
