@@ -60,8 +60,8 @@ func (s *Servers) startKafka(topics map[string]int32) (err error) {
 	return nil
 }
 
-func (s *Servers) startRedis(real bool) (err error) {
-	if real {
+func (s *Servers) startRedis(process bool) (err error) {
+	if process {
 		s.real, err = startRedisServer()
 		return err
 	}

@@ -3,6 +3,7 @@ package recordbatch
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -149,7 +150,7 @@ func kafkaGoReads(t *testing.T, raw []byte) (ms []message) {
 	require.NoError(t, err)
 	for {
 		rec, err := set.Records.ReadRecord()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return ms
 		}
 		require.NoError(t, err)

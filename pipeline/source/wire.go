@@ -21,6 +21,9 @@ type fetchResponse struct {
 	Topics         []responseTopic `kafka:"min=v0,max=v11"`
 }
 
+// ApiKey says which request this answers.
+//
+//nolint:revive // the name is kafka-go's
 func (r *fetchResponse) ApiKey() protocol.ApiKey { return protocol.Fetch }
 
 type responseTopic struct {

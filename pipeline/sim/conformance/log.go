@@ -1,3 +1,5 @@
+// Package conformance holds the servers that the engine depends on, and the
+// simulator's models of them, to the same behaviour.
 package conformance
 
 import (
@@ -91,10 +93,10 @@ func (s *logSuite) fetch(positions ...source.Position) []source.Fetched {
 	answers, err := s.log.Fetch(positions, plenty)
 	require.NoError(s, err)
 	require.Len(s, answers, len(positions))
-	for i, a := range answers {
-		require.Equal(s, positions[i].Topic, a.Topic)
-		require.Equal(s, positions[i].Partition, a.Partition)
-		require.Equal(s, positions[i].Offset, a.Offset)
+	for i, p := range positions {
+		require.Equal(s, p.Topic, answers[i].Topic)
+		require.Equal(s, p.Partition, answers[i].Partition)
+		require.Equal(s, p.Offset, answers[i].Offset)
 	}
 	return answers
 }
