@@ -21,6 +21,7 @@ const (
 // run is the whole program: what main does with the process's own arguments,
 // files and signals, a test does with others.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	quietRedis()
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -89,7 +90,7 @@ customer moves, by an event or because time passed, it publishes the change.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	cobra.EnableCommandSorting = false
-	root.AddCommand(replayCommand(), generateCommand(), configCommand(), versionCommand())
+	root.AddCommand(replayCommand(), getCommand(), generateCommand(), configCommand(), versionCommand())
 	return root
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
@@ -30,3 +32,11 @@ func logger(stderr io.Writer) *zap.Logger {
 	encoding.CallerKey = ""
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(encoding), zapcore.AddSync(stderr), zap.WarnLevel))
 }
+
+// silence is for go-redis, which would write to the process's stderr what it
+// also returns as an error.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+func quietRedis() { redis.SetLogger(silence{}) }

@@ -27,7 +27,7 @@ type Lines struct {
 	err  error
 }
 
-const lineBuffer = 1 << 20
+const lineBuffer = 256 << 10
 
 // Open reads the files of paths: - is stdin, and one that ends in .gz is
 // unpacked.
