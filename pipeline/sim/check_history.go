@@ -1,0 +1,194 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/instant"
+)
+
+// checkHistory: every record of every partition once, in order, merged by event
+// time, and nothing after the end of a replay.
+func (v *verdict) checkHistory() error {
+	for _, topic := range inputs {
+		var got []int64
+		for _, o := range v.history {
+			if o.topic == topic {
+				got = append(got, o.offset)
+			}
+		}
+		want := v.toConsume(topic)
+		if v.stopped {
+			want = want[:min(len(got), len(want))]
+		}
+		if v.w.s.Truncation.accepted {
+			start, _, _ := v.w.kafka.Bounds(topic, v.number)
+			want = slices.DeleteFunc(want, func(o int64) bool { return o < start && !slices.Contains(got, o) })
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("%s: consumed %v, want %v", topic, got, want)
+		}
+	}
+	return v.checkMerge()
+}
+
+// toConsume are the offsets of an input that the shard has to take: all, up to
+// the first event that is later than a replay's end.
+func (v *verdict) toConsume(topic string) []int64 {
+	var all []int64
+	for offset := range v.w.sent[place{topic, v.number}] {
+		all = append(all, offset)
+	}
+	slices.Sort(all)
+	greatest := none
+	for i, offset := range all {
+		sent := v.w.sent[place{topic, v.number}][offset]
+		reject, f := sent.judge(v.rules, sent.timestamp, greatest)
+		if reject != "" {
+			continue
+		}
+		if v.w.s.Until != instant.None && f.at > v.w.s.Until {
+			return all[:i]
+		}
+		greatest = max(greatest, f.at)
+	}
+	return all
+}
+
+// head is the next accepted record of an input, with its event time.
+type head struct {
+	topic    string
+	offset   int64
+	at       int64
+	appended int64
+}
+
+// heads lists the accepted records of an input in order.
+func (v *verdict) heads(topic string) []head {
+	var heads []head
+	greatest := none
+	for _, o := range v.history {
+		if o.topic != topic || !o.accepted {
+			continue
+		}
+		sent := v.w.sent[place{topic, v.number}][o.offset]
+		_, f := sent.judge(v.rules, sent.timestamp, greatest)
+		greatest = max(greatest, f.at)
+		heads = append(heads, head{topic: topic, offset: o.offset, at: f.at, appended: sent.appended})
+	}
+	return heads
+}
+
+// mergeSlack is how much older than its welcome a record may be that a live
+// shard did not wait for: I/O under way, and a process that slept, virtual ms.
+const mergeSlack = 16_000
+
+// checkMerge: of the records at the heads of the inputs the earliest was taken
+// first. Live, one that had only just come may have been missed.
+func (v *verdict) checkMerge() error {
+	waiting := map[string][]head{}
+	for _, topic := range inputs {
+		waiting[topic] = v.heads(topic)
+	}
+	for i, o := range v.history {
+		if !o.accepted {
+			continue
+		}
+		mine := waiting[o.topic][0]
+		waiting[o.topic] = waiting[o.topic][1:]
+		for _, topic := range inputs {
+			if topic == o.topic || len(waiting[topic]) == 0 {
+				continue
+			}
+			other := waiting[topic][0]
+			if other.at > mine.at || other.at == mine.at && other.topic > mine.topic {
+				continue
+			}
+			if !v.w.s.Wall || other.appended+mergeSlack < o.tick {
+				return fmt.Errorf("record %d: %s %d (%s) was taken before %s %d (%s)", i,
+					mine.topic, mine.offset, clock(mine.at), other.topic, other.offset, clock(other.at))
+			}
+		}
+	}
+	return nil
+}
+
+// checkStart: silence ends when, and only when, every input is where it was at
+// the first start.
+func (v *verdict) checkStart() error {
+	s := v.state.Start
+	if s == nil && v.stopped {
+		return nil
+	}
+	if s == nil {
+		return fmt.Errorf("there is no first start")
+	}
+	if s.Publish != v.w.s.Publish {
+		return fmt.Errorf("start is %q, want %q", s.Publish, v.w.s.Publish)
+	}
+	if s.Publish == "all" || v.stopped {
+		return nil
+	}
+	if s.Ended == nil {
+		return fmt.Errorf("silence until %v never ended", s.Ends)
+	}
+	if from, to := v.times(v.silent); *s.Ended < from || *s.Ended > to {
+		return fmt.Errorf("silence ended at %s, want %s to %s", clock(*s.Ended), clock(from), clock(to))
+	}
+	return nil
+}
+
+// checkAccounts: consumed = applied + without effect + dead letters, each as the
+// model has it; sizes; counters.
+func (v *verdict) checkAccounts() error {
+	for _, t := range v.state.Topics {
+		want := v.counts[t.Name]
+		c := t.Counts
+		got := map[string]int64{applied: c.Applied, erased: c.Erased, belowFloor: c.BelowFloor, stale: c.Stale}
+		for _, reason := range event.Reasons {
+			got[reason.String()] = c.Dead[reason]
+		}
+		sum := int64(0)
+		for name, n := range got {
+			if n != want[name] {
+				return fmt.Errorf("%s: %d %s, want %d", t.Name, n, name, want[name])
+			}
+			sum += n
+		}
+		if c.Consumed != sum || c.Consumed != int64(v.next[t.Name]) {
+			return fmt.Errorf("%s: consumed %d is not %d of %d", t.Name, c.Consumed, sum, v.next[t.Name])
+		}
+		if t.Greatest != v.latest[t.Name] {
+			return fmt.Errorf("%s: greatest event time %d, want %d", t.Name, t.Greatest, v.latest[t.Name])
+		}
+	}
+	if v.w.s.Durable && len(v.lost) > 0 && v.w.s.Truncation.kind == "" && v.state.Adopted > 0 {
+		return fmt.Errorf("%d customers were adopted though nothing durable was lost", v.state.Adopted)
+	}
+	return nil
+}
+
+// checkLetters: every rejected record lies in the dead letters as it came.
+func (v *verdict) checkLetters() error {
+	buried := map[string]bool{}
+	for _, r := range v.w.kafka.records(topicDead, v.number%v.w.s.DeadParts) {
+		buried[letterText(&r.Record)] = true
+	}
+	latest := map[string]int64{}
+	for _, topic := range inputs {
+		latest[topic] = none
+	}
+	for _, o := range v.history {
+		sent := v.w.sent[place{o.topic, v.number}][o.offset]
+		reject, f := sent.judge(v.rules, sent.timestamp, latest[o.topic])
+		if reject == "" {
+			latest[o.topic] = max(latest[o.topic], f.at)
+			continue
+		}
+		if want := letterOf(&sent, o, v.number, reject); !buried[want] {
+			return fmt.Errorf("%s %d is missing: %s", o.topic, o.offset, want)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+)
+
+// Times of I/O, virtual µs.
+const (
+	redisTimeout = 800_000
+	kafkaTimeout = 1_200_000
+	forever      = 1 << 60
+)
+
+var errTimeout = errors.New("i/o timeout")
+
+// fate is what becomes of one request: how long it is under way there and back.
+// Forever means that it gets lost.
+type fate struct {
+	there, back int64
+	refused     bool
+	twice       bool
+}
+
+// latency is one way over the network.
+func (w *World) latency() int64 {
+	if chance(w.rng, 0.03) {
+		return between[int64](w.rng, 5_000, 60_000)
+	}
+	return between[int64](w.rng, 100, 4_000)
+}
+
+// fate draws what becomes of a request.
+func (w *World) fate(timeout int64) fate {
+	f := fate{there: w.latency(), back: w.latency()}
+	if w.calmed {
+		return f
+	}
+	p := &w.s.Faults
+	draw := w.rng.Float64()
+	hit := func(probability float64) bool {
+		draw -= probability
+		return draw < 0 && draw >= -probability
+	}
+	switch {
+	case hit(p.lostRequest):
+		f.there = forever
+	case hit(p.lostReply):
+		f.back = forever
+		w.totals.LostReplies++
+	case hit(p.lateEffect):
+		f.there = timeout + between[int64](w.rng, 1_000, 5_000_000)
+		w.totals.Late++
+	case hit(p.refused):
+		f.refused = true
+	case hit(p.twice):
+		f.twice = true
+	case hit(p.slow):
+		f.back = between[int64](w.rng, 10_000, 2_000_000)
+	}
+	return f
+}
+
+// request sends something. effect happens at the server and returns what its
+// answer does at the client, who hears an error if none comes in time.
+func (r *run) request(op *pipeline.Op, f fate, timeout int64, effect func() func()) {
+	w := r.w
+	replied := false
+	reply := func(err error, result func()) {
+		if replied {
+			return
+		}
+		replied = true
+		if op.Err = err; result != nil {
+			result()
+		}
+		r.finish(op)
+	}
+	if f.refused {
+		r.worker.soon(f.back, func() { reply(refusal("ERR not now"), nil) })
+		return
+	}
+	if f.there < forever {
+		w.after(f.there, func() {
+			result := effect()
+			if f.back < forever {
+				r.worker.soon(f.back, func() { reply(nil, result) })
+			}
+		})
+	}
+	r.worker.soon(timeout, func() { reply(errTimeout, nil) })
+}
+
+// finish hands an answer to the shard. An error ends the connection to Redis
+// that it came over.
+func (r *run) finish(op *pipeline.Op) {
+	if l := r.links[op]; l != nil {
+		delete(r.links, op)
+		if l.broken == nil {
+			l.broken = op.Err
+		}
+	}
+	if r.gone {
+		return
+	}
+	if r.w.trace != nil {
+		r.w.tracef("worker %d shard %d epoch %d: %s done: %v", r.worker.id, r.number, op.Epoch, op.Kind, op.Err)
+	}
+	r.shard.Done(op, r.worker.clock())
+	r.pump()
+}
+
+// start begins an I/O.
+func (r *run) start(op *pipeline.Op) {
+	if r.w.trace != nil {
+		r.w.tracef("worker %d shard %d epoch %d: %s", r.worker.id, r.number, op.Epoch, describe(op))
+	}
+	if op.Kind == pipeline.OpTake {
+		r.token, _, _ = strings.Cut(op.Fresh, ":")
+	}
+	switch op.Kind {
+	case pipeline.OpHead, pipeline.OpTake, pipeline.OpLoad, pipeline.OpDue, pipeline.OpCommit, pipeline.OpWait:
+		r.askRedis(op)
+	case pipeline.OpGroup:
+		name, generation := r.worker.name, r.worker.generation
+		r.askKafka(op, func() func() {
+			err := r.w.group.check(name, generation)
+			return func() { op.Err = err }
+		})
+	case pipeline.OpBounds:
+		r.askKafka(op, func() func() { return r.bounds(op) })
+	case pipeline.OpRecord:
+		r.askKafka(op, func() func() { return r.read(op, op.Topic) })
+	case pipeline.OpChanges:
+		r.askKafka(op, func() func() { return r.read(op, topicChanges) })
+	case pipeline.OpBury:
+		r.askKafka(op, func() func() { r.w.bury(op); return nil })
+	case pipeline.OpPublish:
+		r.publish(op)
+	default:
+		r.w.fail(fmt.Errorf("shard %d asks for %s", r.number, op.Kind))
+	}
+}
+
+// askKafka sends a request to a broker.
+func (r *run) askKafka(op *pipeline.Op, effect func() func()) {
+	f := r.w.fate(kafkaTimeout)
+	if r.w.now < r.w.kafkaBack {
+		f = fate{there: forever}
+	}
+	r.request(op, f, kafkaTimeout, effect)
+	if f.twice && op.Kind == pipeline.OpBury {
+		r.w.after(f.there+between[int64](r.w.rng, 100, 1_000_000), func() { effect() })
+	}
+}
+
+func (r *run) bounds(op *pipeline.Op) func() {
+	bounds := map[string]pipeline.Bounds{}
+	for _, topic := range append([]string{topicChanges}, inputs...) {
+		start, end, err := r.w.kafka.Bounds(topic, r.number)
+		if err != nil {
+			return func() { op.Err = err }
+		}
+		if topic == topicChanges {
+			topic = "" // so the shard calls it
+		}
+		bounds[topic] = pipeline.Bounds{Start: start, End: end}
+	}
+	r.w.readers[r.number] = reading{by: r, when: r.w.now}
+	for _, l := range r.w.losses {
+		if l.number == r.number && l.read < 0 {
+			l.read = bounds[""].End
+		}
+	}
+	return func() { op.Bounds = bounds }
+}
+
+func (r *run) read(op *pipeline.Op, topic string) func() {
+	f := r.w.kafka.Fetch(source.Position{Topic: topic, Partition: r.number, Offset: op.Offset,
+		MaxBytes: int32(r.w.s.Limits.FetchBytes)})
+	return func() { op.Fetched, op.Err = f, f.Err }
+}
+
+// reading is when the changes partition of a shard was last read, and by whom.
+type reading struct {
+	by   *run
+	when int64
+}
+
+// publish sends changes. One hole is stated and not simulated: a produce of an
+// old owner that lands after his heir has read the partition, while Redis lost
+// what had caused it. Whoever loses such a request in the network is not wrong.
+func (r *run) publish(op *pipeline.Op) {
+	w, opened, replied := r.w, r.link.opened, false
+	land := func() func() {
+		last := w.readers[r.number]
+		if w.lostAt >= opened && last.when > w.lostAt && (last.by != r || replied) {
+			w.tracef("shard %d: a produce request of worker %d gets lost", r.number, r.worker.id)
+			return func() { op.Err = errTimeout }
+		}
+		if (replied || !r.owns()) && w.overdue(r.number, op.Records) {
+			return func() { op.Err = errTimeout }
+		}
+		base, err := w.kafka.Append(topicChanges, r.number, op.Records, appending{wall: w.wall(), codec: plain})
+		return func() { op.Base, op.Err, replied = base, err, true }
+	}
+	f := w.fate(kafkaTimeout)
+	if w.now < w.kafkaBack {
+		f = fate{there: forever}
+	}
+	r.request(op, f, kafkaTimeout, land)
+	w.after(kafkaTimeout, func() { replied = true })
+	if f.twice {
+		w.after(f.there+between[int64](w.rng, 100, 1_000_000), func() { land() })
+	}
+}
+
+// owns reports that the stored head is this run's.
+func (r *run) owns() bool {
+	token, _, _ := strings.Cut(r.w.redis.data(shardKey(r.number)).hash["head"], ":")
+	return token == r.token
+}
+
+// overdue reports that a request repeats a change that is older than a whole
+// horizon of stream time. It is not simulated, either: the tombstone of a
+// customer may be gone by then, and nothing tells the repeat of a change of his
+// former life from a change that Redis has lost.
+func (w *World) overdue(number int32, records []sink.Record) bool {
+	limit := w.storedClock(number) - w.s.Policy.Horizon()
+	for _, r := range records {
+		if effectiveAt(r.Value) > limit {
+			continue
+		}
+		for _, there := range w.kafka.records(topicChanges, number) {
+			if bytes.Equal(there.Value, r.Value) {
+				w.tracef("shard %d: a repeat gets lost that is older than the horizon", number)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// storedClock is a shard's stream time as stored, unix ms; none before the first.
+func (w *World) storedClock(number int32) int64 {
+	ms, err := strconv.ParseInt(w.redis.data(shardKey(number)).hash["clock"], 10, 64)
+	if err != nil {
+		return none / 2
+	}
+	return ms
+}
+
+// bury writes dead letters.
+func (w *World) bury(op *pipeline.Op) {
+	for _, l := range op.Letters {
+		_, err := w.kafka.Append(topicDead, l.Partition%w.s.DeadParts, []sink.Record{letterRecord(&l)},
+			appending{wall: w.wall(), codec: plain})
+		if err != nil {
+			w.fail(fmt.Errorf("burying: %w", err))
+		}
+	}
+}
+
+// describe is an I/O in the trace.
+func describe(op *pipeline.Op) string {
+	switch op.Kind {
+	case pipeline.OpTake:
+		return "take " + strconv.Quote(op.Expect) + " " + op.Fresh
+	case pipeline.OpLoad:
+		return fmt.Sprintf("load %q", op.Customers)
+	case pipeline.OpDue:
+		return fmt.Sprintf("due from %d limit %d", op.From, op.Limit)
+	case pipeline.OpGroup:
+		return fmt.Sprintf("group %v", op.Offsets)
+	case pipeline.OpCommit:
+		c := op.Commit
+		text := fmt.Sprintf("commit %s -> %s clock %d outbox %d", c.Head, c.State.Head, c.State.Clock, len(c.Outbox))
+		for _, t := range c.State.Topics {
+			text += fmt.Sprintf(" %s=%d", t.Name, t.Next)
+		}
+		for _, e := range c.Customers {
+			text += fmt.Sprintf(" %q(%d)", e.Customer, len(e.Value))
+		}
+		for _, t := range c.Timers {
+			text += fmt.Sprintf(" %q@%d", t.Customer, t.At)
+		}
+		return text
+	case pipeline.OpPublish:
+		return fmt.Sprintf("publish %d", len(op.Records))
+	case pipeline.OpRecord, pipeline.OpChanges:
+		return fmt.Sprintf("%s %s from %d", op.Kind, op.Topic, op.Offset)
+	}
+	return op.Kind.String()
+}
