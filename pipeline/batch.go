@@ -5,7 +5,6 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
-	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
@@ -54,7 +53,7 @@ func (b *batch) bury(partition int32, topic string, st *staged, now int64) {
 	letter := deadletter.Letter{Topic: topic, Partition: partition, Offset: st.record.Offset,
 		Reason: st.reason.String(), RejectedAt: now, Key: st.record.Key, Value: st.record.Value}
 	for h := range st.record.Headers() {
-		letter.Headers = append(letter.Headers, sink.Header{Key: h.Key, Value: h.Value})
+		letter.Headers = append(letter.Headers, h)
 	}
 	b.letters = append(b.letters, letter)
 	b.bytes += len(letter.Value)

@@ -20,7 +20,6 @@ type scan struct {
 	at, end int64
 	piece   []told
 	gone    map[string]int64 // adopted customers without a segment: when they lost it
-	started bool             // the last commit, which moves pub, was begun
 }
 
 // told is one published change.

@@ -25,10 +25,10 @@ const noTimer int64 = math.MaxInt64
 func (s *Shard) arm(e *entry) {
 	p := &e.profile
 	want := p.Wake(s.horizon)
-	switch {
-	case p.Mark == profile.Adopted:
+	switch p.Mark {
+	case profile.Adopted:
 		want = adoptedTimer
-	case p.Mark == profile.Pending:
+	case profile.Pending:
 		want = pendingTimer
 	}
 	if want == p.Armed {

@@ -11,13 +11,13 @@ import (
 type Outcome uint8
 
 const (
-	// Applied: the event is in the ledger (a copy of one that already was, too).
+	// Applied means: the event is in the ledger (a copy of one that already was, too).
 	Applied Outcome = iota
-	// Erased: at or before the erasure, or the same erasure again.
+	// Erased means: at or before the erasure, or the same erasure again.
 	Erased
-	// BelowFloor: at or before an order that was folded early.
+	// BelowFloor means: at or before an order that was folded early.
 	BelowFloor
-	// Stale: older than the horizon and the grace allow.
+	// Stale means: older than the horizon and the grace allow.
 	Stale
 )
 

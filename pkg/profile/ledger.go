@@ -84,7 +84,7 @@ func (p *Profile) insert(id string, ev *event.Event) int {
 // canonical order wants it, and returns its new place.
 func (p *Profile) moveToPlace(i int) int {
 	o, last := p.Orders[i], len(p.Orders)-1
-	j := i
+	var j int
 	switch {
 	case i > 0 && less(&o, &p.Orders[i-1]):
 		j = p.place(&o, 0, i)

@@ -18,10 +18,10 @@ type Mark uint8
 const (
 	// Unmarked profiles publish as ever.
 	Unmarked Mark = iota
-	// Pending: begun while the shard was silent; the world has not been told
+	// Pending means: begun while the shard was silent; the world has not been told
 	// of this customer yet.
 	Pending
-	// Adopted: version and segment were taken from the changes topic after a
+	// Adopted means: version and segment were taken from the changes topic after a
 	// rollback of the store, so they may be ahead of the ledger.
 	Adopted
 )
