@@ -119,5 +119,5 @@ func (d *Decoder) text(f *field) string {
 
 // view is a string that shares the memory of bytes which do not change while it is in use.
 func view(b []byte) string {
-	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // a copy per text would be most of the work
+	return unsafe.String(unsafe.SliceData(b), len(b)) // a copy per text would be most of the work
 }

@@ -62,7 +62,7 @@ func (p Partitioner) Partition(key string, n int32) int32 {
 
 // checksum is CRC-32 (IEEE 802.3) of a string, without copying it.
 func checksum(key string) uint32 {
-	return crc32.ChecksumIEEE(unsafe.Slice(unsafe.StringData(key), len(key))) //nolint:gosec // it only reads
+	return crc32.ChecksumIEEE(unsafe.Slice(unsafe.StringData(key), len(key))) // it only reads
 }
 
 // absolute reads a hash as a signed number, as librdkafka and Sarama do, and drops the sign of its value.
