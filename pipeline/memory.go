@@ -46,6 +46,7 @@ func (s *Shard) scan() *Op {
 	}
 	if s.state.Pub != s.take.scan.end {
 		s.state.Pub = s.take.scan.end
+		s.outbox.remove(func(u *unsent) bool { return u.found })
 		s.open.moved = true
 	}
 	if s.open.moved {
@@ -100,8 +101,10 @@ func (s *Shard) tell(record *recordbatch.Record) bool {
 		return false
 	}
 	t := told{published: published{Head: head, at: at}}
-	if s.outbox.remove(func(u *unsent) bool { return u.id == head.ID }) > 0 {
-		return true // it is ours, and Kafka has it
+	if s.outbox.find(head.ID) {
+		// It is ours, and Kafka has it. The entry stays until pub is behind the
+		// record: whoever has to read it again must know it again.
+		return true
 	}
 	t.entry = s.entry(head.Customer)
 	s.take.scan.piece = append(s.take.scan.piece, t)
@@ -184,7 +187,7 @@ func (s *Shard) adopt(t *told) {
 		p.Since = instant.None
 		s.take.scan.gone[e.id] = t.EffectiveAt
 	}
-	s.outbox.remove(func(u *unsent) bool { return u.customer == e.id })
+	s.outbox.remove(func(u *unsent) bool { return u.customer == e.id && !u.found })
 	s.raise(t)
 	s.state.Adopted++
 	s.touched(e, was)

@@ -27,6 +27,7 @@ type unsent struct {
 	effectiveAt int64
 	value, at   []byte
 	trace       []byte // traceparent of the event that caused it, nil if it had none
+	found       bool   // in the changes topic, by a take-over that is still reading it
 }
 
 // outbox is the changes of a shard on their way to Kafka, in the order in which
@@ -87,14 +88,24 @@ func (o *outbox) acknowledge(n int) {
 	}
 }
 
+// find marks the entry with this id as one that Kafka has; false if there is none.
+func (o *outbox) find(id string) bool {
+	for i := range o.entries {
+		if o.entries[i].id == id {
+			o.entries[i].found = true
+			return true
+		}
+	}
+	return false
+}
+
 // remove drops the entries that the predicate names.
-func (o *outbox) remove(drop func(*unsent) bool) (removed int) {
+func (o *outbox) remove(drop func(*unsent) bool) {
 	kept := o.entries[:0]
 	stored := o.stored
 	for i := range o.entries {
 		if drop(&o.entries[i]) {
 			o.bytes -= o.entries[i].size()
-			removed++
 			if i < stored {
 				o.stored--
 			}
@@ -104,7 +115,6 @@ func (o *outbox) remove(drop func(*unsent) bool) (removed int) {
 	}
 	clear(o.entries[len(kept):])
 	o.entries = kept
-	return removed
 }
 
 // encode appends the stored form of all entries: value, position and
