@@ -121,12 +121,12 @@ func (l *lane) decode(d *event.Decoder, partition, partitions int32) {
 	l.ready = true
 }
 
-// take hands out the head.
-func (l *lane) take() taken {
+// take moves the head to where it is kept.
+func (l *lane) take(to *taken) {
+	*to = l.head
 	l.ready = false
 	l.position = l.head.next
 	l.latest = l.head.latest
-	return l.head
 }
 
 // drained reports that nothing fetched is left.

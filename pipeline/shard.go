@@ -54,7 +54,7 @@ type Limits struct {
 // DefaultLimits suit a dozen shards in one process.
 func DefaultLimits() Limits {
 	return Limits{
-		BatchCustomers: 4000, BatchRecords: 16384, BatchBytes: 4 << 20, StageRecords: 2048, TimerPiece: 1000,
+		BatchCustomers: 4000, BatchRecords: 16384, BatchBytes: 4 << 20, StageRecords: 1024, TimerPiece: 1000,
 		BufferBytes: 4 << 20, FetchBytes: 1 << 20, CacheBytes: 64 << 20, OutboxBytes: 8 << 20, PublishBytes: 900 << 10,
 	}
 }
@@ -329,11 +329,12 @@ func (s *Shard) ended() bool {
 
 // stage takes the head of a lane.
 func (s *Shard) stage(i int) {
-	st := staged{taken: s.lanes[i].take(), lane: i}
+	s.staged = append(s.staged, staged{lane: i})
+	st := &s.staged[len(s.staged)-1]
+	s.lanes[i].take(&st.taken)
 	if st.reason == event.OK {
 		st.entry = s.entry(st.event.Customer)
 	}
-	s.staged = append(s.staged, st)
 }
 
 // entry finds a customer, or notes that he has to be loaded.
