@@ -35,12 +35,13 @@ type bench struct {
 	keep      bool // keep what is published
 
 	starts       map[string]int64
+	places       map[string]place
 	changesStart int64
 }
 
 func newBench(t testing.TB, edit func(*ShardConfig)) *bench {
 	b := &bench{inputs: []string{"clicks", "purchases"}, logs: map[string][]byte{}, ends: map[string]int64{},
-		customers: map[string][]byte{}, timers: map[string]int64{}, ops: map[OpKind]int{}, keep: true, starts: map[string]int64{}}
+		customers: map[string][]byte{}, timers: map[string]int64{}, ops: map[OpKind]int{}, keep: true, starts: map[string]int64{}, places: map[string]place{}}
 	b.state = store.NewState(b.inputs)
 	tokens := 0
 	cfg := ShardConfig{Partitions: 1, Inputs: b.inputs, Changes: "changes", Source: "tidemark/test",
@@ -93,16 +94,27 @@ func (b *bench) run() {
 	}
 }
 
+// place remembers where in a log a batch begins.
+type place struct {
+	offset int64
+	byte   int
+}
+
 // from cuts the log at whole batches.
 func (b *bench) from(p source.Position) []byte {
-	raw := b.logs[p.Topic]
-	for len(raw) > 0 {
-		one := raw[:size(raw)]
-		if recordbatch.End(one, 0) > p.Offset {
+	log, at := b.logs[p.Topic], b.places[p.Topic]
+	if p.Offset < at.offset {
+		at = place{}
+	}
+	for at.byte < len(log) {
+		end := recordbatch.End(log[at.byte:at.byte+size(log[at.byte:])], 0)
+		if end > p.Offset {
 			break
 		}
-		raw = raw[len(one):]
+		at = place{offset: end, byte: at.byte + size(log[at.byte:])}
 	}
+	b.places[p.Topic] = at
+	raw := log[at.byte:]
 	n := 0
 	for n < len(raw) && (n == 0 || n+size(raw[n:]) <= int(p.MaxBytes)) {
 		n += size(raw[n:])
