@@ -14,31 +14,21 @@ const tailBytes = 8 << 20
 // Read visits every record that one partition holds now, in order. The record
 // and what its slices point to stay as they are after the visit.
 func (w *World) Read(ctx context.Context, topic string, partition int32, visit func(recordbatch.Record) error) error {
-	next, end, err := w.client.Bounds(ctx, topic, partition)
+	start, end, err := w.client.Bounds(ctx, topic, partition)
 	if err != nil {
 		return err
 	}
-	for next < end {
-		from := next
-		at := []source.Position{{Topic: topic, Partition: partition, Offset: next, MaxBytes: tailBytes}}
-		if _, err := w.fetch(ctx, at, 0, visit); err != nil {
-			return err
-		}
-		if next = at[0].Offset; next == from {
-			return fmt.Errorf("reading %s/%d: nothing comes at offset %d, below the end at %d", topic, partition, next, end)
-		}
-	}
-	return nil
+	at := []source.Position{{Topic: topic, Partition: partition, Offset: start, MaxBytes: tailBytes}}
+	return w.readTo(ctx, at, end, visit)
 }
 
-// Tail visits the records of all partitions of a topic as they come, until ctx
-// is over.
+// Tail visits the records of all partitions of a topic as they come.
 type Tail struct {
 	world     *World
 	positions []source.Position
 }
 
-// Tail begins at the present beginning of the topic.
+// Tail begins at the beginning of the topic.
 func (w *World) Tail(topic string) *Tail {
 	t := &Tail{world: w}
 	for i := range int32(Partitions) {
@@ -51,6 +41,35 @@ func (w *World) Tail(topic string) *Tail {
 // the number of records visited.
 func (t *Tail) Next(ctx context.Context, maxWait time.Duration, visit func(recordbatch.Record) error) (int, error) {
 	return t.world.fetch(ctx, t.positions, maxWait, visit)
+}
+
+// Rest visits everything that has come until now.
+func (t *Tail) Rest(ctx context.Context, visit func(recordbatch.Record) error) error {
+	for i := range t.positions {
+		at := t.positions[i : i+1]
+		_, end, err := t.world.client.Bounds(ctx, at[0].Topic, at[0].Partition)
+		if err != nil {
+			return err
+		}
+		if err := t.world.readTo(ctx, at, end, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readTo visits what one partition holds from a position up to an offset.
+func (w *World) readTo(ctx context.Context, at []source.Position, end int64, visit func(recordbatch.Record) error) error {
+	for at[0].Offset < end {
+		from := at[0].Offset
+		if _, err := w.fetch(ctx, at, 0, visit); err != nil {
+			return err
+		}
+		if at[0].Offset == from {
+			return fmt.Errorf("reading %s/%d: nothing comes at offset %d, below the end at %d", at[0].Topic, at[0].Partition, from, end)
+		}
+	}
+	return nil
 }
 
 // fetch reads once from every position, visits the records and moves the

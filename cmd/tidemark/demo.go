@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark/tidemark/pipeline/demo"
+	"github.com/tidemark/tidemark/pipeline/replay"
+)
+
+func demoCommand() *cobra.Command {
+	o := demo.Default()
+	var plain bool
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch customers change segment, live",
+		Long: `Start Kafka, Redis, a simulated shop and the pipeline in this process, and watch:
+the shop's time runs a day per second, customers buy, look around, drift away and
+come back, and each change of segment rolls by. Nothing is needed and nothing is
+kept.`,
+		Example: `  tidemark demo
+  tidemark demo --for 20s
+  tidemark demo --for 1m --plain > demo.txt`,
+		Args: cobra.NoArgs,
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.DurationVar(&o.For, "for", 0, "how long, such as 20s; 0: until q or an interrupt")
+	flags.BoolVar(&plain, "plain", false, "lines of text in place of a screen, as where stdout is no terminal")
+	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed, another shop")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if o.For < 0 {
+			return misusef("--for %s: give a time from now on, such as 20s", o.For)
+		}
+		o.Log = logger(c.ErrOrStderr())
+		stdout := c.OutOrStdout()
+		summary, err := show(c.Context(), o, plain || terminalWidth(stdout) == 0, c.InOrStdin(), stdout)
+		if err != nil {
+			return err
+		}
+		return conclude(summary, stdout)
+	}
+	return c
+}
+
+// show runs the demo on the screen or as lines.
+func show(ctx context.Context, o demo.Options, plain bool, stdin io.Reader, stdout io.Writer) (*replay.Summary, error) {
+	if !plain {
+		return demo.Screen(ctx, o, stdin, stdout)
+	}
+	lines := demo.NewLines(stdout)
+	o.Show = lines.Take
+	summary, err := demo.Run(ctx, o)
+	if lines.Err() != nil {
+		err = errors.Join(err, fmt.Errorf("writing what happens: %w", lines.Err()))
+	}
+	return summary, err
+}
+
+// conclude tells what the demo came to, and where to go next.
+func conclude(s *replay.Summary, stdout io.Writer) error {
+	s.Elapsed = s.Elapsed.Round(time.Second / 10)
+	if _, err := fmt.Fprintln(stdout); err != nil {
+		return fmt.Errorf("writing the summary: %w", err)
+	}
+	if err := s.Print(stdout); err != nil {
+		return fmt.Errorf("writing the summary: %w", err)
+	}
+	_, err := io.WriteString(stdout, `
+Where to go next:
+  tidemark generate > events.jsonl                                       a log to play with
+  tidemark replay --embedded --input events.jsonl --changes -            what follows from it, the same on every run
+  tidemark config print                                                  everything that can be set
+`)
+	return err
+}
