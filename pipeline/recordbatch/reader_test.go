@@ -222,6 +222,47 @@ func TestAbortedTransactionsAreVoid(t *testing.T) {
 	require.EqualValues(t, 10, r.Position(), "a voided end is consumed all the same")
 }
 
+// Kafka judges by the bit, not by the producer: so does the Java client.
+func TestABatchOutsideOfTransactionsIsNeverVoid(t *testing.T) {
+	outside := build(t, Options{BaseOffset: 1}, value("plain"))
+	binary.BigEndian.PutUint64(outside[atProducer:], 1)
+	raw := join(transactional(build(t, Options{BaseOffset: 0}, value("void")), 1), seal(outside))
+	var r Reader
+	r.Reset(raw, 0, []Aborted{{ProducerID: 1, FirstOffset: 0}})
+	require.Equal(t, []string{"plain"}, values(read(t, &r)))
+}
+
+// The shards keep slices of what they read while the reader goes on.
+func TestRecordsStayGood(t *testing.T) {
+	for _, codec := range []Codec{None, Gzip, Snappy, LZ4, Zstd} {
+		var r Reader
+		var got []message
+		for i := range int64(3) {
+			first := build(t, Options{BaseOffset: 2 * i, Codec: codec}, value(fmt.Sprint("value ", 2*i)))
+			second := build(t, Options{BaseOffset: 2*i + 1, Codec: codec}, value(fmt.Sprint("value ", 2*i+1)))
+			r.Reset(join(first, second), 2*i, nil)
+			got = append(got, read(t, &r)...)
+		}
+		require.Equal(t, []string{"value 0", "value 1", "value 2", "value 3", "value 4", "value 5"}, values(got))
+	}
+}
+
+func TestBuilderNotesTheGreatestTimestamp(t *testing.T) {
+	for want, times := range map[int64][]int64{30: {20, 30, 10}, -1: {-1, -1}, 0: {0}} {
+		var ms []message
+		for _, at := range times {
+			ms = append(ms, message{Time: at})
+		}
+		b, ok, err := frame(build(t, Options{}, ms...))
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, want, b.maxTime())
+		require.Equal(t, times[0], b.baseTime())
+		require.EqualValues(t, len(times)-1, b.last)
+		require.EqualValues(t, -1, b.producer())
+	}
+}
+
 func TestPartOfABatchWaitsForTheNextFetch(t *testing.T) {
 	first, second := build(t, Options{BaseOffset: 0}, value("a")), build(t, Options{BaseOffset: 1}, value("b"))
 	for cut := range len(second) {

@@ -100,8 +100,12 @@ func TestOneRequestToEachLeader(t *testing.T) {
 	k.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
 		fetches.Add(1)
-		for _, t := range r.(*kmsg.FetchRequest).Topics {
+		req := r.(*kmsg.FetchRequest)
+		for _, t := range req.Topics {
 			asked.Add(int32(len(t.Partitions)))
+		}
+		if req.SessionEpoch != -1 || req.IsolationLevel != 1 {
+			t.Errorf("session %d, isolation %d", req.SessionEpoch, req.IsolationLevel)
 		}
 		return nil, nil, false
 	})
@@ -114,6 +118,26 @@ func TestOneRequestToEachLeader(t *testing.T) {
 	}
 	require.EqualValues(t, brokers, fetches.Load())
 	require.EqualValues(t, partitions, asked.Load())
+}
+
+// Room for one batch: whoever is asked for first gets it, so that has to change.
+func TestEveryPartitionHasItsTurn(t *testing.T) {
+	k := cluster(t, 1, 3)
+	c := open(t, k.ListenAddrs()...)
+	for p := range int32(3) {
+		write(t, c, p, "always there")
+	}
+	turns := map[int32]int{}
+	for range 9 {
+		answers, err := c.Fetch(soon(t), positions(3), 0, 1)
+		require.NoError(t, err)
+		for _, f := range answers {
+			if len(f.Raw) > 0 {
+				turns[f.Partition]++
+			}
+		}
+	}
+	require.Equal(t, map[int32]int{0: 3, 1: 3, 2: 3}, turns)
 }
 
 func TestALeaderThatMovedIsFound(t *testing.T) {
@@ -316,7 +340,16 @@ func TestASilentBroker(t *testing.T) {
 	defer cancel()
 	_, err = c.Fetch(ctx, positions(1), time.Minute, 1<<20)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	ended := make(chan error)
+	go func() {
+		_, err := c.Fetch(context.Background(), positions(1), time.Minute, 1<<20)
+		ended <- err
+	}()
+	waiting := <-accepted // kafka-go has asked for the first answer
+	defer waiting.Close()
 	c.Close()
+	require.ErrorIs(t, <-ended, ErrClosed)
 	require.NoError(t, l.Close())
 	for nc := range accepted {
 		require.NoError(t, nc.Close())
@@ -340,13 +373,18 @@ func TestWhatDoesNotExist(t *testing.T) {
 
 	at := append(positions(2), Position{Topic: topic, Partition: 2, MaxBytes: 1}, Position{Topic: "missing", MaxBytes: 1})
 	answers, err := c.Fetch(soon(t), at, time.Minute, 1<<20)
-	require.NoError(t, err, "an error is told at once, not after the wait")
+	require.NoError(t, err)
 	require.Len(t, answers, 4)
 	require.NoError(t, answers[0].Err)
 	require.Equal(t, "x", firstValue(t, answers[1]))
 	require.ErrorContains(t, answers[2].Err, "has 2 partitions")
 	require.ErrorIs(t, answers[3].Err, kafka.UnknownTopicOrPartition)
 	require.EqualValues(t, -1, answers[3].HighWatermark)
+
+	answers, err = c.Fetch(soon(t), []Position{at[0], at[3]}, time.Hour, 1<<20)
+	require.NoError(t, err, "an error is told at once, not after the wait")
+	require.NoError(t, answers[0].Err)
+	require.Error(t, answers[1].Err)
 }
 
 func TestFetchRefusesWhatMeansNothing(t *testing.T) {
