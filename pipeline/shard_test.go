@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -200,12 +202,11 @@ func (b *bench) commit(c *store.Commit) {
 	}
 }
 
+// sortTimers orders as Redis does: by time, then by the customer's bytes.
 func sortTimers(timers []store.Timer) {
-	for i := range timers {
-		for j := i; j > 0 && timers[j].At < timers[j-1].At; j-- {
-			timers[j], timers[j-1] = timers[j-1], timers[j]
-		}
-	}
+	slices.SortFunc(timers, func(a, b store.Timer) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Customer, b.Customer))
+	})
 }
 
 func decodeJSON(t testing.TB, raw []byte, into any) {
