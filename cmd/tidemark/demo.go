@@ -73,9 +73,9 @@ func conclude(s *replay.Summary, stdout io.Writer) error {
 	}
 	_, err := io.WriteString(stdout, `
 Where to go next:
-  tidemark generate > events.jsonl                                       a log to play with
-  tidemark replay --embedded --input events.jsonl --changes -            what follows from it, the same on every run
-  tidemark config print                                                  everything that can be set
+  tidemark generate > events.jsonl                              # a log to play with
+  tidemark replay --embedded --input events.jsonl --changes -   # what follows from it
+  tidemark config print                                         # all that can be set
 `)
 	return err
 }

@@ -59,8 +59,8 @@ func (v *View) Render() string {
 	}
 	lines = append(lines, v.bars()...)
 	lines = append(lines, "")
-	lines = append(lines, v.moves(v.height-len(lines)-1)...)
-	lines = append(lines, v.footer())
+	lines = append(lines, v.moves(v.height-len(lines)-2)...)
+	lines = append(lines, "", v.footer())
 	return strings.Join(lines, "\n")
 }
 

@@ -85,7 +85,7 @@ func TestTheScreenFitsItsTerminal(t *testing.T) {
 	for i := range 1000 {
 		v.Take(Snapshot{Step: Live, Moves: []Move{{Customer: fmt.Sprintf("c-%d", i), To: segment.Edge}}})
 	}
-	for _, height := range []int{60, 24, 11, 10} {
+	for _, height := range []int{60, 24, 12, 11} {
 		v.Resize(100, height)
 		require.Equal(t, height, strings.Count(v.Render(), "\n")+1)
 		require.Contains(t, v.Render(), "c-999")
