@@ -28,14 +28,14 @@ mutants: ## planted bugs: each must be caught
 fuzz: ## each fuzzer for FUZZTIME
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
 		for f in $$(grep -ohE '^func Fuzz[A-Za-z]+' "$$file" | cut -d' ' -f2); do \
-			echo "== $$f $$(dirname $$file)"; go test "$$(dirname $$file)" -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME); \
+			echo "== $$f $$(dirname $$file)"; go test "$$(dirname $$file)" -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x; \
 		done; done
 
 bench: ## Go benchmarks of every stage, with allocations
 	go test -run '^$$' -bench . -benchmem ./pkg/... ./pipeline/...
 
 golden: ## compare with independently computed results: TIDEMARK_GOLDEN=<folder>
-	go test ./cmd/tidemark -count=1 -v -run TestGolden
+	go test ./pipeline/replay ./pkg/change ./pkg/event ./pkg/rfm -count=1 -v -run Golden
 
 lint: ## golangci-lint: style, and the purity of the domain
 	go run $(GOLANGCI) run ./...

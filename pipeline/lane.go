@@ -66,11 +66,7 @@ func (l *lane) push(f *source.Fetched, tick int64) bool {
 	if len(f.Raw) == 0 {
 		return true
 	}
-	next := recordbatch.End(f.Raw, f.Offset)
-	if next == l.ask {
-		return true
-	}
-	l.ask = next
+	l.ask = recordbatch.End(f.Raw, f.Offset)
 	l.chunks = append(l.chunks, chunk{raw: f.Raw, from: f.Offset, aborted: f.Aborted})
 	l.buffered += len(f.Raw)
 	return true
