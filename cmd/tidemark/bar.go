@@ -53,10 +53,10 @@ func renderBar(p replay.Progress, width int) string {
 }
 
 func amounts(p replay.Progress) string {
-	switch {
-	case p.Step == replay.Loading:
+	switch p.Step {
+	case replay.Loading:
 		return fmt.Sprintf("%.1f MB", float64(p.Done)/1e6)
-	case p.Step == replay.Writing:
+	case replay.Writing:
 		return replay.Thousands(p.Done) + " changes"
 	default:
 		return replay.Thousands(p.Done) + " events"

@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"compress/gzip"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,9 @@ func (o *Output) create(path string) (err error) {
 		return err
 	}
 	o.rename = true
-	o.file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	draft := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text())
+	// As with any program's output, the umask decides who may read it.
+	o.file, err = os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // see above
 	return err
 }
 
@@ -79,10 +82,6 @@ func (o *Output) Close() error {
 	}
 	if o.file == nil {
 		return o.failed(err)
-	}
-	if o.rename {
-		// A draft is its owner's alone; the file should be as any other.
-		err = errors.Join(err, o.file.Chmod(0o644))
 	}
 	err = errors.Join(err, o.file.Close())
 	if err == nil && o.rename {

@@ -1,4 +1,4 @@
-package replay
+package main
 
 import (
 	"bytes"
@@ -14,8 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tidemark/tidemark/pkg/instant"
-	"github.com/tidemark/tidemark/pkg/policy"
+	"github.com/tidemark/tidemark/pipeline/replay"
 )
 
 // TestGoldenData holds a replay against what an independent program computed.
@@ -26,6 +25,8 @@ func TestGoldenData(t *testing.T) {
 	if root == "" {
 		t.Skip("TIDEMARK_GOLDEN names no folder with golden data")
 	}
+	root, err := filepath.Abs(root)
+	require.NoError(t, err)
 	sets, err := filepath.Glob(filepath.Join(root, "*", "events.jsonl.gz"))
 	require.NoError(t, err)
 	require.NotEmpty(t, sets)
@@ -35,55 +36,47 @@ func TestGoldenData(t *testing.T) {
 }
 
 func compareSet(t *testing.T, set string) {
-	out := t.TempDir()
-	_, err := Run(t.Context(), Options{
-		Inputs:      []string{filepath.Join(set, "events.jsonl.gz")},
-		Policy:      policy.Default(),
-		Until:       until(t, set),
-		Changes:     filepath.Join(out, "changes.jsonl"),
-		Profiles:    filepath.Join(out, "profiles.jsonl"),
-		DeadLetters: filepath.Join(out, "dead-letters.jsonl"),
-	})
-	require.NoError(t, err)
-
-	compareLines(t, set, out, "changes.jsonl", "customer_id")
-	compareLines(t, set, out, "profiles.jsonl", "customer_id")
-	compareLines(t, set, out, "dead-letters.jsonl", "partition", "offset", "topic")
+	args := commandLine(t, set)
+	t.Chdir(t.TempDir())
+	succeed(t, nil, args...)
+	compareLines(t, set, "changes.jsonl", "customer_id")
+	compareLines(t, set, "profiles.jsonl", "customer_id")
+	if slices.Contains(args, "dead-letters.jsonl") {
+		compareLines(t, set, "dead-letters.jsonl", "partition", "offset", "topic")
+	}
 }
 
-// compareLines compares the lines of a file in the set, if it is there, with
-// those of the replay: equal ones for each key, in the same order.
-func compareLines(t *testing.T, set, out, file string, key ...string) {
-	want := map[string][]map[string]any{}
-	if _, err := os.Stat(filepath.Join(set, file+".gz")); err == nil {
-		want = readLines(t, filepath.Join(set, file+".gz"), key)
+var replayCall = regexp.MustCompile(`(?m)^\s+tidemark (replay .*)$`)
+
+// commandLine is how the set's README says that it can be reproduced.
+func commandLine(t *testing.T, set string) []string {
+	match := replayCall.FindStringSubmatch(readFile(t, filepath.Join(set, "README.md")))
+	require.NotNil(t, match, "the README of %s names no command line", set)
+	args := strings.Fields(match[1])
+	for i, arg := range args {
+		if arg == "events.jsonl.gz" {
+			args[i] = filepath.Join(set, arg)
+		}
 	}
-	got := readLines(t, filepath.Join(out, file), key)
+	return args
+}
+
+// compareLines compares the lines of a file in the set with those of the
+// replay: equal ones for each key, in the same order.
+func compareLines(t *testing.T, set, file string, key ...string) {
+	want := readLines(t, filepath.Join(set, file+".gz"), key)
+	require.NotEmpty(t, want)
+	got := readLines(t, file, key)
 	require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got)), file)
 	for k := range want {
 		require.Equal(t, want[k], got[k], "%s of %s", file, k)
 	}
 }
 
-var untilFlag = regexp.MustCompile(`--until (\S+)`)
-
-// until is the instant that the set's README names.
-func until(t *testing.T, set string) int64 {
-	readme, err := os.ReadFile(filepath.Join(set, "README.md"))
-	require.NoError(t, err)
-	match := untilFlag.FindSubmatch(readme)
-	if match == nil {
-		return instant.None
-	}
-	ms, ok := instant.Parse(string(match[1]))
-	require.True(t, ok, "%s", match[1])
-	return ms
-}
-
 // readLines reads lines of JSON by key, without what the golden data leaves
 // out: a change's id, and the version of the policy.
 func readLines(t *testing.T, path string, key []string) map[string][]map[string]any {
-	lines := Open([]string{path}, nil)
+	lines := replay.Open([]string{path}, nil)
 	all := map[string][]map[string]any{}
 	for line, ok := lines.Next(); ok; line, ok = lines.Next() {
 		decoder := json.NewDecoder(bytes.NewReader(line))
