@@ -79,6 +79,8 @@ func (w *World) broadcasts(number int32) ([]broadcast, error) {
 			}
 		}
 		known[b.ID] = r.Value
+		w.tracef("change %d of shard %d: %q version %d %q to %q at %s by %s, position %v %s, repeat %v", b.at, number,
+			b.Customer, b.Version, b.from(), b.to(), b.Effective, b.Cause.Kind, b.offsets, textOf(b.streamTime), b.repeat)
 		all = append(all, b)
 	}
 	return all, nil
@@ -108,17 +110,6 @@ func (b *broadcast) read(headers map[string]string, key string) error {
 		return fmt.Errorf("the key is %q", key)
 	}
 	return b.readPosition(headers["tidemark-at"])
-}
-
-// effectiveAt reads that member of a change alone, unix ms.
-func effectiveAt(value []byte) int64 {
-	var v struct {
-		At time.Time `json:"effective_at"`
-	}
-	if err := json.Unmarshal(value, &v); err != nil {
-		return none
-	}
-	return v.At.UnixMilli()
 }
 
 func (b *broadcast) readPosition(header string) error {

@@ -163,8 +163,28 @@ func (v *verdict) checkAccounts() error {
 			return fmt.Errorf("%s: greatest event time %d, want %d", t.Name, t.Greatest, v.latest[t.Name])
 		}
 	}
+	if err := v.checkCounters(); err != nil {
+		return err
+	}
 	if v.w.s.Durable && len(v.lost) > 0 && v.w.s.Truncation.kind == "" && v.state.Adopted > 0 {
 		return fmt.Errorf("%d customers were adopted though nothing durable was lost", v.state.Adopted)
+	}
+	return nil
+}
+
+// checkCounters: changes made, and refunds that waited for their order in vain:
+// at least those before a customer's last event, at most those before the end.
+func (v *verdict) checkCounters() error {
+	least, most, changes := int64(v.dropped), int64(0), int64(0)
+	for id, p := range v.persons {
+		most += int64(p.dropped)
+		changes += int64(len(v.told[id]))
+	}
+	if v.state.Dropped < least || v.state.Dropped > most {
+		return fmt.Errorf("%d refunds are counted as dropped, want %d to %d", v.state.Dropped, least, most)
+	}
+	if len(v.lost) == 0 && !v.stopped && v.state.Changes != changes {
+		return fmt.Errorf("%d changes are counted, want %d", v.state.Changes, changes)
 	}
 	return nil
 }

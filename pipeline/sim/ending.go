@@ -12,6 +12,10 @@ import (
 // take until it is quiet, virtual ms. Longer is a livelock.
 const patience = 120_000
 
+// lull is how long nothing may be left to do until a world counts as quiet: a
+// state that Redis went back to may look finished until its owner notices.
+const lull = 4_000
+
 // errNotQuiet is the failure of a run that does not come to an end.
 var errNotQuiet = errors.New("the world does not become quiet")
 
@@ -19,12 +23,14 @@ var errNotQuiet = errors.New("the world does not become quiet")
 func (w *World) run() error {
 	w.after(0, w.group.watch)
 	limit := max(w.s.Faults.until, w.workload.lastTick) + patience
-	quiet := false
+	quiet, busy := false, int64(0)
 	var look func()
 	look = func() {
-		if quiet = w.calmed && w.tick() > w.workload.lastTick && w.unfinished() == ""; !quiet {
-			w.after(100_000, look)
+		if !w.calmed || w.tick() <= w.workload.lastTick || w.unfinished() != "" {
+			busy = w.tick()
 		}
+		quiet = w.tick() >= busy+lull
+		w.after(100_000, look)
 	}
 	w.after(0, look)
 	for w.failed == nil && !quiet {
@@ -33,6 +39,9 @@ func (w *World) run() error {
 			break
 		}
 		w.step()
+	}
+	for _, k := range w.workers {
+		k.drop()
 	}
 	w.totals.VirtualMS = w.tick()
 	return w.failed

@@ -124,20 +124,24 @@ func (w *World) flush() {
 type loss struct {
 	number        int32
 	before, after *shardData
+	when          int64 // virtual µs
 	read          int64 // where the changes partition ended when it was read next; -1: it was not
+	reader        *run
 }
 
 // lose lets Redis lose writes and notes it for the judgement of the changes.
 func (w *World) lose(how func()) {
 	first := len(w.losses)
 	for number := range w.s.Partitions {
-		w.losses = append(w.losses, &loss{number: number, before: w.redis.data(shardKey(number)), read: -1})
+		w.losses = append(w.losses, &loss{number: number, when: w.now, before: w.redis.data(shardKey(number)), read: -1})
 	}
 	how()
 	for _, l := range w.losses[first:] {
 		l.after = w.redis.data(shardKey(l.number))
+		h := l.after.hash
+		w.tracef("shard %d is at head %s clock %s clicks %s purchases %s pub %s outbox %d", l.number, h["head"], h["clock"],
+			h["next:clicks"], h["next:purchases"], h["pub"], len(l.after.outbox))
 	}
-	w.lostAt = w.now
 }
 
 // refusals are what Redis answers when it does not feel like it.

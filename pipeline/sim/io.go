@@ -173,10 +173,9 @@ func (r *run) bounds(op *pipeline.Op) func() {
 		}
 		bounds[topic] = pipeline.Bounds{Start: start, End: end}
 	}
-	r.w.readers[r.number] = reading{by: r, when: r.w.now}
 	for _, l := range r.w.losses {
 		if l.number == r.number && l.read < 0 {
-			l.read = bounds[""].End
+			l.read, l.reader = bounds[""].End, r
 		}
 	}
 	return func() { op.Bounds = bounds }
@@ -188,27 +187,21 @@ func (r *run) read(op *pipeline.Op, topic string) func() {
 	return func() { op.Fetched, op.Err = f, f.Err }
 }
 
-// reading is when the changes partition of a shard was last read, and by whom.
-type reading struct {
-	by   *run
-	when int64
-}
-
 // publish sends changes. One hole is stated and not simulated: a produce of an
 // old owner that lands after his heir has read the partition, while Redis lost
 // what had caused it. Whoever loses such a request in the network is not wrong.
 func (r *run) publish(op *pipeline.Op) {
 	w, opened, replied := r.w, r.link.opened, false
 	land := func() func() {
-		last := w.readers[r.number]
-		if w.lostAt >= opened && last.when > w.lostAt && (last.by != r || replied) {
+		if r.outlived(opened, replied) {
 			w.tracef("shard %d: a produce request of worker %d gets lost", r.number, r.worker.id)
 			return func() { op.Err = errTimeout }
 		}
-		if (replied || !r.owns()) && w.overdue(r.number, op.Records) {
+		if (replied || !r.owns()) && w.ambiguous(r.number, op.Records) {
 			return func() { op.Err = errTimeout }
 		}
 		base, err := w.kafka.Append(topicChanges, r.number, op.Records, appending{wall: w.wall(), codec: plain})
+		w.tracef("shard %d: worker %d's %d changes land at %d", r.number, r.worker.id, len(op.Records), base)
 		return func() { op.Base, op.Err, replied = base, err, true }
 	}
 	f := w.fate(kafkaTimeout)
@@ -222,39 +215,40 @@ func (r *run) publish(op *pipeline.Op) {
 	}
 }
 
+// outlived reports that Redis lost what an ownership had stored, and that the
+// changes partition was read since.
+func (r *run) outlived(opened int64, replied bool) bool {
+	for _, l := range r.w.losses {
+		if l.number == r.number && l.when >= opened && l.read >= 0 && (l.reader != r || replied) {
+			return true
+		}
+	}
+	return false
+}
+
 // owns reports that the stored head is this run's.
 func (r *run) owns() bool {
 	token, _, _ := strings.Cut(r.w.redis.data(shardKey(r.number)).hash["head"], ":")
 	return token == r.token
 }
 
-// overdue reports that a request repeats a change that is older than a whole
-// horizon of stream time. It is not simulated, either: the tombstone of a
-// customer may be gone by then, and nothing tells the repeat of a change of his
-// former life from a change that Redis has lost.
-func (w *World) overdue(number int32, records []sink.Record) bool {
-	limit := w.storedClock(number) - w.s.Policy.Horizon()
+// ambiguous reports that a request repeats a change of a customer who is
+// forgotten some time. Out of its turn it is not simulated, either: once his
+// tombstone is gone, nothing tells the repeat of a change of his former life
+// from a change that Redis has lost.
+func (w *World) ambiguous(number int32, records []sink.Record) bool {
 	for _, r := range records {
-		if effectiveAt(r.Value) > limit {
+		if !w.workload.forgotten[string(r.Key)] {
 			continue
 		}
 		for _, there := range w.kafka.records(topicChanges, number) {
 			if bytes.Equal(there.Value, r.Value) {
-				w.tracef("shard %d: a repeat gets lost that is older than the horizon", number)
+				w.tracef("shard %d: a repeat of a change of %q gets lost", number, r.Key)
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// storedClock is a shard's stream time as stored, unix ms; none before the first.
-func (w *World) storedClock(number int32) int64 {
-	ms, err := strconv.ParseInt(w.redis.data(shardKey(number)).hash["clock"], 10, 64)
-	if err != nil {
-		return none / 2
-	}
-	return ms
 }
 
 // bury writes dead letters.

@@ -43,6 +43,8 @@ type purchase struct {
 	net    int64
 	counts bool
 	latest int64 // of its facts
+
+	refunds int
 }
 
 // person is everything about one customer.
@@ -59,6 +61,7 @@ type person struct {
 	version int64
 	next    string
 	nextAt  int64
+	dropped int  // refunds whose order never came
 	pending bool // lived through a silent start and has not been told about
 }
 
@@ -132,6 +135,9 @@ func (p *person) fold(o purchase) {
 	if o.counts {
 		p.folded = append(slices.Clone(p.folded), o)
 	}
+	if o.at == none {
+		p.dropped += o.refunds
+	}
 	p.facts = slices.DeleteFunc(slices.Clone(p.facts), func(f fact) bool { return f.order == o.id })
 }
 
@@ -188,6 +194,7 @@ func assemble(id string, facts []fact) purchase {
 			amount, amountAt = f.amount, f.at
 		}
 	}
+	o.refunds = len(refunds)
 	if o.at == none {
 		return o
 	}

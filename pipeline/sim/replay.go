@@ -24,6 +24,7 @@ type replay struct {
 	next    map[string]int              // records consumed, by topic
 	latest  map[string]int64            // greatest event time accepted, by topic
 	clock   int64
+	dropped int // refunds that waited in vain, by the time of the last events
 
 	silent     int   // records read in silence
 	quietUntil int64 // deadlines up to here are nobody's business
@@ -81,6 +82,9 @@ func (r *replay) run(until int64) error {
 			return fmt.Errorf("record %d of the history (%s %d): %w", i, o.topic, o.offset, err)
 		}
 	}
+	for _, p := range r.persons {
+		r.dropped += p.dropped
+	}
 	r.clock = max(r.clock, until)
 	for id, p := range r.persons {
 		r.told[id] = r.bring(p, id, r.clock, r.told[id], len(r.history))
@@ -99,7 +103,7 @@ func (r *replay) consume(i int, o observation) error {
 	if (reject == "") != o.accepted {
 		return fmt.Errorf("accepted: %v, but it is to be rejected as %q", o.accepted, reject)
 	}
-	if r.w.trace != nil {
+	if r.w.trace != nil && r.start != nil {
 		r.w.tracef("history %d: %s %d at %s: %q %s %+v %s", i, o.topic, o.offset, clock(o.streamTime), sent.customer, reject, f, textOf(f.at))
 	}
 	if reject != "" {

@@ -56,7 +56,14 @@ func (r *run) observe(topic string, offset, streamTime int64, accepted bool) {
 }
 
 // leave stops running the shard: answers do not find it any more.
-func (r *run) leave() { r.gone = true }
+func (r *run) leave() {
+	r.gone = true
+	tally := r.shard.Tally()
+	r.w.totals.Fenced += tally.Fenced
+	for _, n := range tally.TakeOvers {
+		r.w.totals.TakeOvers += n
+	}
+}
 
 // pump starts everything that the shard wants started now.
 func (r *run) pump() {

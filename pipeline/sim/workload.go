@@ -34,8 +34,9 @@ type workload struct {
 	parcels   []parcel
 	leaps     []leap
 	customers []string
-	began     int64 // the wall clock at tick 0, unix ms
-	ended     int64 // and at the last parcel
+	forgotten map[string]bool // customers whom an event forgets
+	began     int64           // the wall clock at tick 0, unix ms
+	ended     int64           // and at the last parcel
 	lastTick  int64
 }
 
@@ -52,6 +53,7 @@ type author struct {
 	past       []draft // events so far
 	durations  []int64
 	live       bool
+	forgets    float64 // share of the events
 }
 
 // draft is one event on its way into a record.
@@ -72,6 +74,8 @@ func newWorkload(s *Scenario) *workload {
 	l := s.Policy.Lifecycle
 	a.durations = []int64{int64(s.Policy.Window), int64(l.ActiveWithin), int64(l.ChurnAfter),
 		int64(l.EngagedWithin), int64(l.ProspectChurnAfter)}
+	a.forgets = oneOf(a.rng, 0, 0, 0.02, 0.06)
+	a.w.forgotten = map[string]bool{}
 	a.drawCustomers()
 	a.write()
 	return &a.w
@@ -168,11 +172,12 @@ func (a *author) fresh() draft {
 		a.purchase(&d)
 	case draw < 0.62:
 		a.refund(&d)
-	case draw < 0.95:
+	case draw < 1-a.forgets:
 		d.fact.kind = "click"
 		d.action = oneOf(a.rng, "", "view", "cart_add")
 	default:
 		d.fact.kind = "forget"
+		a.w.forgotten[d.customer] = true
 		if chance(a.rng, 0.3) && a.serial > 1 {
 			d.fact.id = fmt.Sprintf("f-%d", a.rng.IntN(3)) // forgets that share ids
 		}

@@ -29,9 +29,7 @@ type World struct {
 	trace    *strings.Builder // nil: not kept
 
 	calmed    bool
-	kafkaBack int64 // virtual µs until which Kafka is away
-	lostAt    int64 // when Redis last lost writes
-	readers   map[int32]reading
+	kafkaBack int64            // virtual µs until which Kafka is away
 	expected  map[int32]string // codes of the stops that there must be
 	stopped   map[int32]string // and of those that there were
 	closed    map[place]bool   // partitions that nothing is appended to any more
@@ -54,7 +52,7 @@ type Totals struct {
 // workers that are about to start.
 func newWorld(s Scenario, trace bool) *World {
 	w := &World{s: s, rng: stream(s.Seed, streamWorld), workload: newWorkload(&s), kafka: NewKafka(), redis: NewRedis(),
-		lostAt: -1, readers: map[int32]reading{}, expected: map[int32]string{}, stopped: map[int32]string{},
+		expected: map[int32]string{}, stopped: map[int32]string{},
 		closed: map[place]bool{}, sent: map[place]map[int64]parcelled{}}
 	w.s.Until = drawUntil(&s, w.workload)
 	if trace {
