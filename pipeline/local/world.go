@@ -31,7 +31,6 @@ const (
 type Options struct {
 	Namespace string
 	Policy    *policy.Policy
-	RealRedis bool // the PATH's redis-server in place of miniredis
 	Log       *zap.Logger
 }
 
@@ -50,7 +49,7 @@ func Start(o Options) (*World, error) {
 		o.Log = zap.NewNop()
 	}
 	topics := map[string]int32{Purchases: Partitions, Clicks: Partitions, Changes: Partitions, DeadLetters: Partitions}
-	servers, err := embedded.Start(embedded.Options{Topics: topics, RealRedis: o.RealRedis})
+	servers, err := embedded.Start(embedded.Options{Topics: topics})
 	if err != nil {
 		return nil, err
 	}

@@ -30,9 +30,8 @@ type Options struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 
-	RealRedis bool           // the PATH's redis-server in place of miniredis
-	Progress  func(Progress) // called a few times a second, nil: not wanted
-	Log       *zap.Logger
+	Progress func(Progress) // called a few times a second, nil: not wanted
+	Log      *zap.Logger
 }
 
 // namespace is that of a replay's Redis, which nobody else sees.
@@ -58,7 +57,7 @@ func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 		return nil, err
 	}
 	defer r.discard()
-	r.world, err = local.Start(local.Options{Namespace: namespace, Policy: o.Policy, RealRedis: o.RealRedis, Log: o.Log})
+	r.world, err = local.Start(local.Options{Namespace: namespace, Policy: o.Policy, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
