@@ -50,8 +50,8 @@ between --from and --to lives faster.`,
 
 // generate writes a shop's lines.
 func generate(ctx context.Context, o shop.Options, stdout io.Writer) error {
-	// New may take a while, and an interrupt should not have to wait for it; it
-	// holds nothing that would be left behind.
+	// With many events New takes a while and knows no interrupt: the second one
+	// ends the process, which leaves nothing behind.
 	s, err := shop.New(o)
 	if err != nil {
 		return misusef("%v", err)
