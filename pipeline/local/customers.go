@@ -69,7 +69,7 @@ func (w *World) scan(ctx context.Context, client *redis.Client) ([][]string, err
 }
 
 func (w *World) load(ctx context.Context, shard int32, ids []string, visit func(int32, string, []byte) error) error {
-	session, err := w.store.Session(ctx, shard)
+	session, err := w.connection.Redis.Session(ctx, shard)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (f *Feed) write(ctx context.Context, place int) error {
 	if place >= Partitions {
 		topic = Clicks
 	}
-	_, err := f.world.producer.Produce(ctx, topic, int32(place%Partitions), p.records)
+	_, err := f.world.connection.Producer.Produce(ctx, topic, int32(place%Partitions), p.records)
 	p.records, p.bytes = slices.Delete(p.records, 0, len(p.records)), 0
 	return err
 }

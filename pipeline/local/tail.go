@@ -14,7 +14,7 @@ const tailBytes = 8 << 20
 // Read visits every record that one partition holds now, in order. The record
 // and what its slices point to stay as they are after the visit.
 func (w *World) Read(ctx context.Context, topic string, partition int32, visit func(recordbatch.Record) error) error {
-	start, end, err := w.client.Bounds(ctx, topic, partition)
+	start, end, err := w.connection.Client.Bounds(ctx, topic, partition)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (t *Tail) Next(ctx context.Context, maxWait time.Duration, visit func(recor
 func (t *Tail) Rest(ctx context.Context, visit func(recordbatch.Record) error) error {
 	for i := range t.positions {
 		at := t.positions[i : i+1]
-		_, end, err := t.world.client.Bounds(ctx, at[0].Topic, at[0].Partition)
+		_, end, err := t.world.connection.Client.Bounds(ctx, at[0].Topic, at[0].Partition)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (w *World) readTo(ctx context.Context, at []source.Position, end int64, vis
 // fetch reads once from every position, visits the records and moves the
 // positions on.
 func (w *World) fetch(ctx context.Context, at []source.Position, maxWait time.Duration, visit func(recordbatch.Record) error) (visited int, err error) {
-	answers, err := w.client.Fetch(ctx, at, maxWait, tailBytes)
+	answers, err := w.connection.Client.Fetch(ctx, at, maxWait, tailBytes)
 	if err != nil {
 		return 0, err
 	}

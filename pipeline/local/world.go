@@ -8,10 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidemark/tidemark/pipeline"
-	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/embedded"
-	"github.com/tidemark/tidemark/pipeline/sink"
-	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -36,11 +33,9 @@ type Options struct {
 
 // World is a broker and a Redis with clients connected to them.
 type World struct {
-	options  Options
-	servers  *embedded.Servers
-	client   *source.Client
-	producer *sink.Producer
-	store    *store.Redis
+	options    Options
+	servers    *embedded.Servers
+	connection *pipeline.Connection
 }
 
 // Start starts the servers and connects. Close the World when it is done with.
@@ -53,31 +48,23 @@ func Start(o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := source.Open(source.Config{
-		Brokers:  servers.Brokers(),
-		Topics:   []string{Purchases, Clicks, Changes, DeadLetters},
-		ClientID: "tidemark-" + o.Namespace,
+	connection, err := pipeline.Connect(pipeline.Servers{
+		Brokers:     servers.Brokers(),
+		Redis:       []string{servers.RedisAddr()},
+		Namespace:   o.Namespace,
+		Inputs:      []string{Clicks, Purchases},
+		Changes:     Changes,
+		DeadLetters: DeadLetters,
 	})
 	if err != nil {
 		return nil, errors.Join(err, servers.Close())
 	}
-	return &World{
-		options:  o,
-		servers:  servers,
-		client:   client,
-		producer: sink.New(client),
-		store: store.Open(store.Config{
-			Addrs:     []string{servers.RedisAddr()},
-			Namespace: o.Namespace,
-			Topics:    []string{Clicks, Purchases},
-		}),
-	}, nil
+	return &World{options: o, servers: servers, connection: connection}, nil
 }
 
 // Close stops everything; what was stored is gone.
 func (w *World) Close() error {
-	w.client.Close()
-	return errors.Join(w.store.Close(), w.servers.Close())
+	return errors.Join(w.connection.Close(), w.servers.Close())
 }
 
 // RedisAddr is where others can read the customers while the World lives.
@@ -101,12 +88,9 @@ func (w *World) Replay() pipeline.Config {
 
 // Pipeline builds a pipeline over the World's servers.
 func (w *World) Pipeline(config pipeline.Config) (*pipeline.Pipeline, error) {
-	p, err := pipeline.New(config, pipeline.Ports{
-		Log:     w.client,
-		Store:   w.store,
-		Sink:    w.producer,
-		Letters: deadletter.NewWriter(w.client, w.producer, DeadLetters),
-	})
+	ports := w.connection.Ports()
+	ports.Time = nil // a simulated clock has nothing to do with the server's
+	p, err := pipeline.New(config, ports)
 	if err != nil {
 		return nil, fmt.Errorf("building the pipeline: %w", err)
 	}
@@ -117,7 +101,7 @@ func (w *World) Pipeline(config pipeline.Config) (*pipeline.Pipeline, error) {
 func (w *World) States(ctx context.Context) ([]store.State, error) {
 	states := make([]store.State, Partitions)
 	for shard := range states {
-		session, err := w.store.Session(ctx, int32(shard))
+		session, err := w.connection.Redis.Session(ctx, int32(shard))
 		if err != nil {
 			return nil, err
 		}

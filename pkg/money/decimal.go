@@ -16,7 +16,7 @@ type decimal struct {
 
 // maxExponent bounds what is read of an exponent. It lies far above the length of any input, so that no count of zeros
 // written out can bring back a number beyond it.
-const maxExponent = 1 << 48
+const maxExponent = 1 << 27
 
 // powers of ten that fit in an uint64.
 var powers = [...]uint64{
