@@ -135,7 +135,7 @@ func (s *Shard) committed(op *Op) {
 	if op.Kind == OpCommit {
 		s.writingTimer = noTimer
 	}
-	if op.Kind == OpCommit && s.cfg.Durable {
+	if op.Kind == OpCommit && s.cfg.Durable && !mutated(DurabilityIgnored) {
 		s.undurable = op.From
 		return
 	}

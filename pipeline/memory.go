@@ -39,6 +39,9 @@ func (s *Shard) scan() *Op {
 		return s.start(&Op{Kind: OpLoad, Customers: names(s.missing)})
 	}
 	if len(s.open.dirty) > 0 {
+		if mutated(PubMovedEarly) {
+			s.state.Pub = s.take.scan.end
+		}
 		return s.commit()
 	}
 	if s.take.scan.at < s.take.scan.end {

@@ -1,17 +1,16 @@
 package pipeline
 
 import (
-	"math"
-
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/profile"
 )
 
 // The planted bugs that need more than a condition where they strike. Without
 // the build tag each of these returns its argument.
 
-// mutateEvent loses a refund that came before its order.
+// mutateEvent loses what a refund takes back that came before its order.
 func mutateEvent(p *profile.Profile, ev *event.Event) *event.Event {
 	if !mutated(RefundBeforeOrderLost) || ev.Type != event.Refund {
 		return ev
@@ -22,8 +21,16 @@ func mutateEvent(p *profile.Profile, ev *event.Event) *event.Event {
 		}
 	}
 	lost := *ev
-	lost.Time = math.MinInt64 + 1 // without effect, like one that is far too old
+	lost.Amount, lost.Whole = 0, false
 	return &lost
+}
+
+// mutateGreatest forgets which events are too late.
+func mutateGreatest(latest int64) int64 {
+	if mutated(GreatestForgotten) {
+		return instant.None
+	}
+	return latest
 }
 
 // mutateCommit moves the offsets a batch ahead of the state.

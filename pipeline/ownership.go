@@ -58,7 +58,7 @@ func (s *Shard) Done(op *Op, c Clock) {
 // buried takes the answer to a write of dead letters: an error means again, and
 // that the shard waits.
 func (s *Shard) buried(op *Op) {
-	if op.Err != nil {
+	if op.Err != nil && !mutated(LettersDropped) {
 		s.retryAt = s.tick + s.backoff(1)
 		return
 	}

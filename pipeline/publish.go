@@ -14,7 +14,7 @@ func (s *Shard) publish() *Op {
 // the same bytes are sent again, and whoever reads them drops the repeat by its
 // version.
 func (s *Shard) published(op *Op) {
-	if op.Err != nil {
+	if op.Err != nil && !mutated(AckAssumed) {
 		s.publishAt = s.tick + s.backoff(1)
 		return
 	}

@@ -272,7 +272,8 @@ func (s *Shard) collect() {
 			if !l.ready {
 				continue
 			}
-			if first < 0 || l.head.event.Time < s.lanes[first].head.event.Time {
+			if first < 0 || l.head.event.Time < s.lanes[first].head.event.Time ||
+				mutated(TiesReversed) && l.head.event.Time == s.lanes[first].head.event.Time {
 				first = i
 			}
 		}
@@ -298,7 +299,7 @@ func (s *Shard) waits() bool {
 // wall clock it is caught up, by the events' clock its end is reached.
 func (s *Shard) exhausted(l *lane) bool {
 	if s.cfg.WallClock {
-		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace))
+		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace)) || mutated(CaughtUpTooSoon) && l.drained()
 	}
 	return l.drained() && s.reachedEnd(l, l.position)
 }
@@ -424,6 +425,9 @@ func (s *Shard) accept(st *staged) {
 	e, ev := st.entry, &st.event
 	p := &e.profile
 	now := max(s.state.Clock, ev.Time)
+	if mutated(StreamTimeBack) {
+		now = ev.Time
+	}
 	was := p.Segment
 	var outcome profile.Outcome
 	if p.Mark == profile.Adopted && !s.released {
@@ -496,6 +500,9 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte) {
 		s.outbox.add(unsent{customer: e.id, id: id, version: c.Version, effectiveAt: c.EffectiveAt,
 			value: value, at: at, trace: append([]byte(nil), trace...)})
 		s.state.Changes++
+	}
+	if mutated(SentBeforeStored) {
+		s.outbox.stored = len(s.outbox.entries)
 	}
 	s.changes = s.changes[:0]
 }

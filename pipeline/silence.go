@@ -66,11 +66,11 @@ func (s *Shard) endSilence() {
 // have come to where the world had been told about.
 func (s *Shard) release() {
 	adopt := s.state.Adopt
-	if adopt == nil || s.released || s.silent() || s.state.Clock < adopt.Clock {
+	if adopt == nil || s.released || s.silent() || s.state.Clock < adopt.Clock && !mutated(ReleasedEarly) {
 		return
 	}
 	for i := range s.state.Topics {
-		if t := &s.state.Topics[i]; t.Next < adopt.Offsets[t.Name] {
+		if t := &s.state.Topics[i]; t.Next < adopt.Offsets[t.Name] && !mutated(ReleasedEarly) {
 			return
 		}
 	}

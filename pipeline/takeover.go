@@ -212,7 +212,7 @@ func (s *Shard) live() {
 		t := &s.state.Topics[i]
 		s.lanes[i].topic = t.Name
 		if !mutated(NoRewind) || s.lanes[i].ask == 0 {
-			s.lanes[i].rewind(t.Next, t.Greatest)
+			s.lanes[i].rewind(t.Next, mutateGreatest(t.Greatest))
 		}
 	}
 	s.take = takeOver{}

@@ -34,7 +34,7 @@ func (s *Shard) arm(e *entry) {
 	if want == p.Armed {
 		return
 	}
-	if want == instant.None || p.Armed == instant.None || want < p.Armed || want == adoptedTimer ||
+	if want == instant.None || p.Armed == instant.None || want < p.Armed && !mutated(DeadlineOverslept) || want == adoptedTimer ||
 		p.Armed == adoptedTimer || p.Armed <= s.state.Clock {
 		p.Armed = want
 		s.open.rearm(e)
@@ -78,7 +78,7 @@ func (s *Shard) due(op *Op) {
 		came++
 		s.staged = append(s.staged, staged{lane: -1, entry: s.entry(t.Customer)})
 	}
-	if came == len(op.Timers) && came == op.Limit {
+	if came == len(op.Timers) && came == op.Limit && !mutated(PieceForgotten) {
 		s.nextTimer = op.Timers[came-1].At
 	}
 	if walking {

@@ -106,9 +106,16 @@ func (w *World) rollBack() {
 	if chance(w.rng, 0.5) {
 		to = max(first, last-w.rng.IntN(8))
 	}
-	w.tracef("redis rolls back to write %d of %d", to, w.redis.Writes())
+	w.rollBackTo(to)
+}
+
+func (w *World) rollBackTo(write int) {
+	if w.s.Durable && write < w.redis.durable {
+		return
+	}
+	w.tracef("redis rolls back to write %d of %d", write, w.redis.Writes())
 	w.totals.Rollbacks++
-	w.lose(func() { w.redis.RollBack(to) })
+	w.lose(func() { w.redis.RollBack(write) })
 }
 
 func (w *World) flush() {

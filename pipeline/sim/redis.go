@@ -77,6 +77,16 @@ func (r *Redis) Empty() {
 // Writes is how many states there are to roll back to.
 func (r *Redis) Writes() int { return len(r.journal) }
 
+// tokenAt is the token of a shard's head before a write.
+func (r *Redis) tokenAt(write int, shard string) string {
+	d := r.journal[write][shard]
+	if d == nil {
+		return ""
+	}
+	token, _, _ := strings.Cut(d.hash["head"], ":")
+	return token
+}
+
 // Refuse makes every command fail with err (LOADING, READONLY, OOM …) until it
 // is called with nil.
 func (r *Redis) Refuse(err error) { r.refusal = err }

@@ -16,7 +16,7 @@ import (
 
 var (
 	oneSeed  = flag.Uint64("sim.seed", 0, "run this seed alone")
-	seeds    = flag.Uint64("sim.seeds", 300, "number of seeds to run, from 1 on")
+	seeds    = flag.Uint64("sim.seeds", defaultSeeds, "number of seeds to run, from 1 on")
 	firstOne = flag.Uint64("sim.first", 1, "first of these seeds")
 	verbose  = flag.Bool("sim.verbose", false, "print the trace of -sim.seed")
 )
@@ -110,7 +110,7 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 // TestASeedDecidesEverything: the trace of a run, every I/O of every shard with
 // its moment, is the same each time.
 func TestASeedDecidesEverything(t *testing.T) {
-	for seed := uint64(1); seed <= 12; seed++ {
+	for seed := uint64(1); seed <= traceSeeds; seed++ {
 		first, second := Run(seed, true), Run(seed, true)
 		require.Equal(t, first.Err, second.Err)
 		require.NotEmpty(t, first.Trace)

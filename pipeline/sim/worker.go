@@ -198,16 +198,43 @@ func (k *Worker) pause() {
 	}
 	ms := between[int64](k.w.rng, 50, 9000)
 	k.w.tracef("worker %d is paused for %d ms", k.id, ms)
-	if ms > sessionTimeout {
-		k.w.totals.Zombies++
-	}
 	k.paused = true
 	life := k.life
+	if ms > sessionTimeout {
+		k.w.totals.Zombies++
+		if k.w.s.Faults.rollbacks > 0 && chance(k.w.rng, 0.5) {
+			k.w.after(ms*1000-between[int64](k.w.rng, 1, 300_000), func() {
+				if k.life == life && k.paused && !k.w.calmed {
+					k.meetOwnHead()
+				}
+			})
+		}
+	}
 	k.w.after(ms*1000, func() {
 		if k.life == life {
 			k.resume()
 		}
 	})
+}
+
+// meetOwnHead lets Redis go back to the head of a process that is about to wake
+// up, and nobody else be there: the one moment at which comparing heads would
+// not stop a zombie.
+func (k *Worker) meetOwnHead() {
+	for _, r := range k.runs {
+		for write := k.w.redis.Writes() - 1; write >= 0; write-- {
+			if r.token == "" || r.token != k.w.redis.tokenAt(write, shardKey(r.number)) {
+				continue
+			}
+			k.w.rollBackTo(write)
+			for _, other := range k.w.workers {
+				if other != k {
+					other.crash()
+				}
+			}
+			return
+		}
+	}
 }
 
 // resume lets the process find what came meanwhile, in order.
