@@ -99,10 +99,11 @@ func (s *Shard) commit() *Op {
 	s.commits++
 	s.state.Head = s.token + ":" + strconv.FormatInt(s.commits, 10)
 	state := s.state.Clone()
-	c := &store.Commit{Head: head, State: &state, Timers: s.open.timers(), Outbox: s.outbox.encode(nil)}
+	c := &store.Commit{Head: head, State: &state, Timers: s.open.timers(), Outbox: s.outbox.encode(make([]byte, 0, s.outbox.bytes))}
 	c.Customers = s.values()
 	s.writingTimer = s.open.firstTimer
 	s.open.reset()
+	s.cache.turn++
 	s.idleSince = s.tick
 	s.tally.Commits++
 	return s.start(&Op{Kind: OpCommit, Commit: s.mutateCommit(c), From: s.outbox.end()})
@@ -112,7 +113,7 @@ func (s *Shard) commit() *Op {
 // are deleted.
 func (s *Shard) values() []store.Entry {
 	entries := make([]store.Entry, 0, len(s.open.dirty))
-	arena := make([]byte, 0, s.written+s.written/8)
+	arena := make([]byte, 0, s.written)
 	for _, e := range s.open.dirty {
 		e.dirty = false
 		var value []byte
@@ -124,7 +125,8 @@ func (s *Shard) values() []store.Entry {
 		entries = append(entries, store.Entry{Customer: e.id, Value: value})
 		s.cache.resize(e)
 	}
-	s.written = len(arena)
+	// Batches differ in size: room for the largest of late, forgotten slowly.
+	s.written = max(len(arena)+len(arena)/8, s.written-s.written/16)
 	return entries
 }
 

@@ -15,6 +15,7 @@ type entry struct {
 	rearmed bool // his timer is in the commit being laid out
 	size    int  // bytes counted in the cache
 
+	turn         uint32 // of the batch in which he was used last
 	older, newer *entry
 }
 
@@ -25,6 +26,7 @@ type cache struct {
 	bytes   int
 	entries map[string]*entry
 	ring    entry // ring.older is the most recently used
+	turn    uint32 // counts batches
 	hits    int64
 	misses  int64
 }
@@ -44,12 +46,15 @@ func newCache(budget int) *cache {
 func (c *cache) get(id string) (*entry, bool) {
 	if e := c.entries[id]; e != nil {
 		c.hits++
-		e.unlink()
-		c.link(e)
+		if e.turn != c.turn { // once per batch is use enough to stay
+			e.turn = c.turn
+			e.unlink()
+			c.link(e)
+		}
 		return e, true
 	}
 	c.misses++
-	e := &entry{id: strings.Clone(id), profile: profile.New()}
+	e := &entry{id: strings.Clone(id), profile: profile.New(), turn: c.turn}
 	c.entries[e.id] = e
 	c.link(e)
 	c.resize(e)

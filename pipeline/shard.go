@@ -101,7 +101,7 @@ type Shard struct {
 	publishAt  int64 // tick before which publishing is not tried again
 	failures   int   // take-overs without a commit between them
 	idleSince  int64 // tick of the last commit begun
-	written    int   // bytes of customers in it
+	written    int   // bytes to expect of the customers of a batch
 	undurable  int64 // number behind the last committed change that waits for durability
 	tick, now  int64
 	changes    []change.Change
