@@ -25,7 +25,7 @@ type cache struct {
 	budget  int
 	bytes   int
 	entries map[string]*entry
-	ring    entry // ring.older is the most recently used
+	ring    entry  // ring.older is the most recently used
 	turn    uint32 // counts batches
 	hits    int64
 	misses  int64
