@@ -161,8 +161,9 @@ func (s *Shard) Next(c Clock) *Op {
 		return op
 	}
 	if s.main == nil {
-		if op := s.work(); op != nil {
-			return op
+		op := s.work()
+		if op != nil || s.phase != phaseLive {
+			return op // what the batch holds is in doubt where the ownership ended
 		}
 	}
 	if s.writing == nil {
