@@ -63,10 +63,10 @@ func (b *batch) bury(partition int32, topic string, st *staged, now int64) {
 // in Kafka before the offsets move past them, then the commit.
 func (s *Shard) write() *Op {
 	for i := range s.lanes {
-		// Control records and gaps at the end belong to what was consumed.
+		// Control records and gaps behind the last record belong to what was consumed.
 		l, topic := &s.lanes[i], &s.state.Topics[i]
-		if l.drained() && len(s.staged) == 0 && l.position > topic.Next {
-			topic.Next = l.position
+		if next := l.passed(); len(s.staged) == 0 && next > topic.Next {
+			topic.Next = next
 			s.open.moved = true
 			s.endSilence()
 		}

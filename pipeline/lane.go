@@ -125,6 +125,15 @@ func (l *lane) take(to *taken) {
 	l.latest = l.head.latest
 }
 
+// passed is the offset up to which nothing is left to take: that of the head,
+// where there is one.
+func (l *lane) passed() int64 {
+	if l.ready {
+		return l.head.record.Offset
+	}
+	return l.position
+}
+
 // drained reports that nothing fetched is left.
 func (l *lane) drained() bool { return !l.ready && len(l.chunks) == 0 }
 
