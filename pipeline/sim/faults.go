@@ -23,6 +23,7 @@ type faults struct {
 	lateEffect  float64 // it has its effect after the client gave up
 	refused     float64 // an error at once, without effect
 	twice       float64 // a produce request that lands two times
+	corrupt     float64 // an answer with fetched batches of which one bit is wrong
 	slow        float64 // an answer that takes up to two seconds
 }
 
@@ -45,13 +46,16 @@ func drawFaults(rng *rand.Rand) faults {
 		worst := oneOf(rng, 0.005, 0.02, 0.06)
 		f.lostRequest, f.lostReply = rng.Float64()*worst, rng.Float64()*worst
 		f.lateEffect, f.refused = rng.Float64()*worst, rng.Float64()*worst
-		f.twice, f.slow = rng.Float64()*worst, rng.Float64()*worst
+		f.twice, f.slow, f.corrupt = rng.Float64()*worst, rng.Float64()*worst, rng.Float64()*worst
 	}
 	if chance(rng, 0.05) {
 		return faults{until: f.until}
 	}
 	return f
 }
+
+// quiet reports that there are none.
+func (f *faults) quiet() bool { return *f == faults{until: f.until} }
 
 // undisturbed is the same run with one worker and nothing that goes wrong.
 func (s Scenario) undisturbed() Scenario {

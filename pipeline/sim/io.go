@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -183,7 +184,8 @@ func (r *run) bounds(op *pipeline.Op) func() {
 
 func (r *run) read(op *pipeline.Op, topic string) func() {
 	f := r.w.kafka.Fetch(source.Position{Topic: topic, Partition: r.number, Offset: op.Offset,
-		MaxBytes: int32(r.w.s.Limits.FetchBytes)})
+		MaxBytes: int32(r.limits.FetchBytes)})
+	r.w.corrupt(&f)
 	return func() { op.Fetched, op.Err = f, f.Err }
 }
 
@@ -212,6 +214,16 @@ func (r *run) publish(op *pipeline.Op) {
 	w.after(kafkaTimeout, func() { replied = true })
 	if f.twice {
 		w.after(f.there+between[int64](w.rng, 100, 1_000_000), func() { land() })
+	}
+}
+
+// corrupt spoils a bit of an answer now and then, where the sum covers it.
+func (w *World) corrupt(f *source.Fetched) {
+	if !w.calmed && len(f.Raw) > attributesAt && chance(w.rng, w.s.Faults.corrupt) {
+		size := 12 + int(binary.BigEndian.Uint32(f.Raw[8:]))
+		if size <= len(f.Raw) {
+			f.Raw[between(w.rng, attributesAt, size-1)] ^= 1 << w.rng.IntN(8)
+		}
 	}
 }
 

@@ -28,6 +28,9 @@ type partitionLog struct {
 	start   int64    // of the log: nothing before is readable
 	end     int64    // the high watermark, the offset of the next record
 	ever    []stored // everything that ever was in it, for the checks
+
+	producers int64 // that had transactions
+	aborted   []abortedRange
 }
 
 // logBatch is one batch and, for the checks, what is in it.
@@ -63,6 +66,7 @@ type appending struct {
 	wall  int64 // the broker's clock, unix ms
 	codec recordbatch.Codec
 	skip  int64 // offsets left out before the batch, as compaction leaves them
+	how   transaction
 }
 
 // Append writes records as one batch and returns the first one's offset.
@@ -92,6 +96,9 @@ func (k *Kafka) Append(topic string, partition int32, records []sink.Record, a a
 	for i, r := range b.records {
 		log.ever = append(log.ever, stored{Record: r, offset: b.base + int64(i)})
 	}
+	if a.how != outside {
+		return b.base, log.endTransaction(&b, a.how)
+	}
 	log.batches = append(log.batches, b)
 	log.end = b.next
 	return b.base, nil
@@ -120,6 +127,7 @@ func (k *Kafka) Fetch(p source.Position) source.Fetched {
 		f.Err = kafka.OffsetOutOfRange
 		return f
 	}
+	f.Aborted = log.abortedFrom(p.Offset)
 	for _, b := range log.batches {
 		if b.next <= p.Offset {
 			continue

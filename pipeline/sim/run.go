@@ -18,6 +18,7 @@ type run struct {
 	link     *link // to Redis, of the present ownership
 	links    map[*pipeline.Op]*link
 	token    string // of the head that it set last
+	limits   pipeline.Limits
 	observed []observation
 	fetching map[string]bool
 	waking   int64
@@ -37,10 +38,14 @@ const spinning = 5000
 func newRun(k *Worker, number int32) (*run, error) {
 	w := k.w
 	r := &run{w: w, worker: k, number: number, fetching: map[string]bool{}, links: map[*pipeline.Op]*link{}, waking: -1}
+	r.limits = w.s.Limits
+	if !w.s.Faults.quiet() && chance(w.rng, 0.3) {
+		r.limits = drawLimits(w.rng) // another version of the configuration
+	}
 	shard, err := pipeline.NewShard(pipeline.ShardConfig{
 		Shard: number, Partitions: w.s.Partitions, Inputs: inputs, Changes: topicChanges, Source: cloudSource,
 		Policy: w.s.Policy, WallClock: w.s.Wall, TimerGrace: w.s.Grace, Publish: w.s.Publish,
-		AcceptTruncated: w.s.Truncation.accepted, Durable: w.s.Durable, Until: w.s.Until, Limits: w.s.Limits,
+		AcceptTruncated: w.s.Truncation.accepted, Durable: w.s.Durable, Until: w.s.Until, Limits: r.limits,
 		Token:   func() string { return strconv.FormatUint(w.rng.Uint64(), 36) },
 		Jitter:  w.rng.Float64,
 		Observe: r.observe,
@@ -143,6 +148,7 @@ func (r *run) lookFor(p source.Position, until int64) {
 		w.after(min(until-w.now, 40_000), func() { r.lookFor(p, until) })
 		return
 	}
+	w.corrupt(&f)
 	r.answer(f, w.latency())
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pkg/partition"
@@ -20,6 +21,7 @@ type parcel struct {
 	partition int32
 	codec     recordbatch.Codec
 	skip      int64
+	how       transaction
 	records   []sink.Record
 	meant     []meaning
 }
@@ -51,6 +53,7 @@ type author struct {
 	wall, tick int64
 	serial     int
 	past       []draft // events so far
+	void       bool    // what is sent now is rolled back
 	durations  []int64
 	live       bool
 	forgets    float64 // share of the events
@@ -143,6 +146,11 @@ func (a *author) passTime() {
 
 // next sends one record: a fresh event, a copy of an old one, or rubbish.
 func (a *author) next() {
+	if a.s.Publish == pipeline.PublishAll && chance(a.rng, 0.04) {
+		a.void = true
+		a.send(a.fresh())
+		a.void = false
+	}
 	switch {
 	case chance(a.rng, 0.07):
 		a.sendRubbish()
@@ -267,7 +275,7 @@ func (a *author) mail(topic string, where int32, r sink.Record, m meaning) {
 		r.Headers = append(r.Headers, sink.Header{Key: "tidemark-timestamp", Value: []byte("soon")})
 	}
 	if n := len(a.w.parcels); n > 0 && chance(a.rng, 0.5) {
-		if last := &a.w.parcels[n-1]; last.topic == topic && last.partition == where && last.tick == a.tick && last.wall == a.wall {
+		if last := &a.w.parcels[n-1]; !a.void && last.how != aborted && last.topic == topic && last.partition == where && last.tick == a.tick && last.wall == a.wall {
 			last.records = append(last.records, r)
 			last.meant = append(last.meant, m)
 			return
@@ -278,6 +286,12 @@ func (a *author) mail(topic string, where int32, r sink.Record, m meaning) {
 		records: []sink.Record{r}, meant: []meaning{m}}
 	if chance(a.rng, 0.03) {
 		p.skip = between[int64](a.rng, 1, 5)
+	}
+	switch {
+	case a.void:
+		p.how = aborted
+	case a.s.Publish == pipeline.PublishAll && chance(a.rng, 0.05):
+		p.how = committed
 	}
 	a.w.parcels = append(a.w.parcels, p)
 }

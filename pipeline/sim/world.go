@@ -95,9 +95,13 @@ func (w *World) deliver(p *parcel) {
 		return
 	}
 	base, err := w.kafka.Append(p.topic, p.partition, p.records,
-		appending{wall: p.wall, codec: p.codec, skip: p.skip})
+		appending{wall: p.wall, codec: p.codec, skip: p.skip, how: p.how})
 	if err != nil {
 		w.fail(fmt.Errorf("appending a parcel: %w", err))
+	}
+	if p.how == aborted {
+		w.tracef("%d records to %s/%d at %d are rolled back", len(p.records), p.topic, p.partition, base)
+		return
 	}
 	if w.sent[at] == nil {
 		w.sent[at] = map[int64]parcelled{}
