@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 SEEDS ?= 300
 
-.PHONY: help build test race lint fuzz bench golden mutants sim tidy ci
+.PHONY: help build test race lint fuzz bench golden mutants sim test-real tidy ci
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ sim: ## the simulator: SEEDS seeds
 
 mutants: ## planted bugs: each must be caught
 	go test -tags mutants ./pipeline/sim -count=1 -v -run TestMutants
+
+test-real: ## with Kafka and Redis as in production, which it starts itself (Java 17, Maven, redis-server)
+	go test -tags real -count=1 -timeout 15m ./pipeline/real
 
 fuzz: ## each fuzzer for FUZZTIME
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \

@@ -1,0 +1,91 @@
+package real
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// broker is one node of a Kafka cluster: broker and controller.
+type broker struct {
+	id               int
+	dir              string
+	port, controller int
+	process          *process
+}
+
+// clusterID is any: 22 characters of base64url.
+const clusterID = "dGlkZW1hcmstdGVzdHMtMQ"
+
+func (b *broker) settings() string { return filepath.Join(b.dir, "server.properties") }
+
+// configure writes the settings of a node. Topics keep what they are given: the
+// events of tests are dated as it pleases them.
+func (b *broker) configure(voters string, replicas int) error {
+	if err := os.MkdirAll(b.dir, 0o750); err != nil {
+		return err
+	}
+	lines := []string{
+		"process.roles=broker,controller",
+		fmt.Sprintf("node.id=%d", b.id),
+		"controller.quorum.voters=" + voters,
+		fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s", address(b.port), address(b.controller)),
+		"advertised.listeners=PLAINTEXT://" + address(b.port),
+		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"inter.broker.listener.name=PLAINTEXT",
+		"controller.listener.names=CONTROLLER",
+		"log.dirs=" + filepath.Join(b.dir, "logs"),
+		"auto.create.topics.enable=false",
+		"log.retention.ms=-1",
+		fmt.Sprintf("offsets.topic.replication.factor=%d", replicas),
+		"offsets.topic.num.partitions=3",
+		fmt.Sprintf("transaction.state.log.replication.factor=%d", replicas),
+		fmt.Sprintf("transaction.state.log.min.isr=%d", min(replicas, 2)),
+		"transaction.state.log.num.partitions=3",
+		"group.initial.rebalance.delay.ms=0",
+		"group.min.session.timeout.ms=1000",
+		// A broker that was killed is noticed in seconds.
+		"broker.heartbeat.interval.ms=500",
+		"broker.session.timeout.ms=3000",
+		"controller.quorum.election.timeout.ms=500",
+		"controller.quorum.fetch.timeout.ms=1500",
+	}
+	return os.WriteFile(b.settings(), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
+}
+
+// format prepares the empty folder for the logs.
+func (b *broker) format(jars string) error {
+	if _, err := tool(context.Background(), jars, nil, "kafka.tools.StorageTool", "format", "-t", clusterID, "-c", b.settings()); err != nil {
+		return fmt.Errorf("formatting the logs of broker %d: %w", b.id, err)
+	}
+	return nil
+}
+
+func (b *broker) start(jars string) (err error) {
+	args := append(java(jars, "-Xms256m", "-Xmx768m", "-XX:+UseG1GC"), "kafka.Kafka", b.settings())
+	b.process, err = launch(b.dir, "java", args...)
+	return err
+}
+
+// tool runs one of Kafka's own command-line tools and returns what it printed.
+func tool(ctx context.Context, jars string, stdin io.Reader, class string, args ...string) ([]byte, error) {
+	args = append(append(java(jars, "-Xmx128m", "-XX:TieredStopAtLevel=1"), class), args...)
+	cmd := exec.CommandContext(ctx, "java", args...) //nolint:gosec // the PATH's java, with values of ours
+	var complaints bytes.Buffer
+	cmd.Stdin, cmd.Stderr = stdin, &complaints
+	output, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("running %s: %w: %s", class, err, bytes.TrimSpace(complaints.Bytes()))
+	}
+	return output, nil
+}
+
+// java returns the options in front of the class to run.
+func java(jars string, options ...string) []string {
+	return append(options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*"))
+}

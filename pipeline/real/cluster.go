@@ -1,0 +1,187 @@
+package real
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// slots is how many hash slots the masters of a Redis Cluster share.
+const slots = 16384
+
+// Cluster is a Redis Cluster: the first nodes are its masters, each with as many
+// replicas behind them.
+type Cluster struct {
+	nodes   []*Redis
+	masters int
+}
+
+// StartCluster starts a cluster and returns when every node finds it whole.
+func StartCluster(masters, replicas int, settings ...string) (*Cluster, error) {
+	c := &Cluster{masters: masters}
+	if err := c.start(masters*(1+replicas), settings); err != nil {
+		return nil, fmt.Errorf("starting a Redis Cluster: %w", errors.Join(err, c.Close()))
+	}
+	return c, nil
+}
+
+func (c *Cluster) start(nodes int, settings []string) error {
+	for range nodes {
+		bus, err := freePort()
+		if err != nil {
+			return err
+		}
+		node, err := StartRedis(append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+			"--cluster-node-timeout", "2000", "--cluster-port", fmt.Sprint(bus)}, settings...)...)
+		if err != nil {
+			return err
+		}
+		c.nodes = append(c.nodes, node)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+	defer cancel()
+	if err := c.introduce(ctx); err != nil {
+		return err
+	}
+	if err := c.whole(ctx); err != nil {
+		return err
+	}
+	return c.follow(ctx)
+}
+
+// introduce gives the masters their slots and all nodes each other.
+func (c *Cluster) introduce(ctx context.Context) error {
+	first := c.nodes[0]
+	bus, err := first.busPort(ctx)
+	if err != nil {
+		return err
+	}
+	for i, node := range c.nodes {
+		if err := node.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1); err != nil {
+			return err
+		}
+		if i < c.masters {
+			if err := node.Do(ctx, "CLUSTER", "ADDSLOTSRANGE", i*slots/c.masters, (i+1)*slots/c.masters-1); err != nil {
+				return err
+			}
+		}
+		if i > 0 {
+			if err := node.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", first.port, bus); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Redis) busPort(ctx context.Context) (port string, err error) {
+	err = r.do(ctx, func(client *redis.Client) error {
+		settings, err := client.ConfigGet(ctx, "cluster-port").Result()
+		port = settings["cluster-port"]
+		return err
+	})
+	return port, err
+}
+
+// whole waits until every node knows all others and all slots.
+func (c *Cluster) whole(ctx context.Context) error {
+	for _, node := range c.nodes {
+		err := Await(ctx, redisTimeout, func(ctx context.Context) error {
+			return node.do(ctx, func(client *redis.Client) error {
+				info, err := client.ClusterInfo(ctx).Result()
+				if err == nil && (!strings.Contains(info, "cluster_state:ok") ||
+					!strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r\n", len(c.nodes)))) {
+					err = fmt.Errorf("the cluster is not whole: %s", info)
+				}
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow makes replicas of the nodes behind the masters.
+func (c *Cluster) follow(ctx context.Context) error {
+	for i, node := range c.nodes[c.masters:] {
+		master, err := c.nodes[i%c.masters].id(ctx)
+		if err != nil {
+			return err
+		}
+		if err := node.Do(ctx, "CLUSTER", "REPLICATE", master); err != nil {
+			return err
+		}
+		err = Await(ctx, redisTimeout, func(ctx context.Context) error {
+			return node.do(ctx, func(client *redis.Client) error {
+				info, err := client.InfoMap(ctx, "replication").Result()
+				if err == nil && info["Replication"]["master_link_status"] != "up" {
+					err = errors.New("a replica is not linked to its master")
+				}
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Redis) id(ctx context.Context) (id string, err error) {
+	err = r.do(ctx, func(client *redis.Client) error {
+		id, err = client.ClusterMyID(ctx).Result()
+		return err
+	})
+	return id, err
+}
+
+// Addrs are the nodes' addresses, masters first.
+func (c *Cluster) Addrs() []string {
+	var all []string
+	for _, node := range c.nodes {
+		all = append(all, node.Addr())
+	}
+	return all
+}
+
+// Master is the i-th of the nodes that began as masters.
+func (c *Cluster) Master(i int) *Redis { return c.nodes[i] }
+
+// Replica is a replica of the i-th master, if there are any.
+func (c *Cluster) Replica(i int) *Redis { return c.nodes[c.masters+i] }
+
+// Promote makes the i-th master's replica the master, without losing anything,
+// and returns when it is.
+func (c *Cluster) Promote(ctx context.Context, i int) error {
+	replica := c.Replica(i)
+	if err := replica.Do(ctx, "CLUSTER", "FAILOVER"); err != nil {
+		return fmt.Errorf("promoting a replica: %w", err)
+	}
+	err := Await(ctx, redisTimeout, func(ctx context.Context) error {
+		return replica.do(ctx, func(client *redis.Client) error {
+			info, err := client.InfoMap(ctx, "replication").Result()
+			if err == nil && info["Replication"]["role"] != "master" {
+				err = errors.New("it is still a replica")
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("promoting a replica: %w", err)
+	}
+	return nil
+}
+
+// Close kills all nodes and removes their files.
+func (c *Cluster) Close() error {
+	var errs []error
+	for _, node := range c.nodes {
+		errs = append(errs, node.Close())
+	}
+	return errors.Join(errs...)
+}
