@@ -26,6 +26,7 @@ type scan struct {
 type told struct {
 	published
 	entry *entry
+	ours  bool // it is in the outbox
 }
 
 func newScan(at, end int64) scan {
@@ -103,14 +104,10 @@ func (s *Shard) tell(record *recordbatch.Record) bool {
 		s.halt(unreadable("the changes topic "+s.cfg.Changes, err))
 		return false
 	}
-	t := told{published: published{Head: head, at: at}}
-	if s.outbox.find(head.ID) {
-		// It is ours, and Kafka has it. The entry stays until pub is behind the
-		// record: whoever has to read it again must know it again.
-		return true
-	}
-	t.entry = s.entry(head.Customer)
-	s.take.scan.piece = append(s.take.scan.piece, t)
+	// The entry stays in the outbox until pub is behind the record: whoever has to
+	// read it again must know it again.
+	s.take.scan.piece = append(s.take.scan.piece, told{
+		published: published{Head: head, at: at}, entry: s.entry(head.Customer), ours: s.outbox.find(head.ID)})
 	return true
 }
 
@@ -130,9 +127,13 @@ func (s *Shard) judge() {
 	s.cache.shrink()
 }
 
-// lost reports that our state does not know this change.
+// lost reports that our state does not know this change. One of our own is known,
+// unless the customer came out of a lost future already: then it is part of it.
 func (s *Shard) lost(t *told) bool {
 	p := &t.entry.profile
+	if t.ours && p.Mark != profile.Adopted {
+		return false
+	}
 	if t.Version > p.Version || s.contradicted(t) {
 		return true
 	}
