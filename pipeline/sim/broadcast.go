@@ -40,6 +40,7 @@ type broadcast struct {
 	effectiveAt int64
 	offsets     map[string]int64
 	streamTime  int64
+	trace       string
 	restart     bool
 }
 
@@ -109,6 +110,7 @@ func (b *broadcast) read(headers map[string]string, key string) error {
 	if key != b.Customer {
 		return fmt.Errorf("the key is %q", key)
 	}
+	b.trace = headers["traceparent"]
 	return b.readPosition(headers["tidemark-at"])
 }
 

@@ -103,25 +103,13 @@ func (r *replay) explains(b *broadcast) error {
 		return fmt.Errorf("its stream time is not from %s to %s", textOf(from), textOf(to))
 	}
 	p := r.at(b.Customer, prefix)
-	if b.Cause.Kind == "event" || b.Cause.Kind == "forget" {
-		if prefix == 0 {
-			return fmt.Errorf("there is no event before its position")
-		}
-		o := r.history[prefix-1]
-		f := r.w.sent[place{o.topic, r.number}][o.offset]
-		if f.customer != b.Customer || b.Cause.Kind == "event" && f.fact.id != b.Cause.EventID || o.streamTime != b.effectiveAt {
-			return fmt.Errorf("its event is not the last one before its position")
-		}
-	}
 	view := p.portrait(r.rules)
 	if got := view.segment(b.effectiveAt); got != b.to() {
 		return fmt.Errorf("he is %q then", got)
 	}
-	want := told{customer: b.Customer, version: b.Version, from: b.from(), to: b.to(), effectiveAt: b.effectiveAt,
-		kind: b.Cause.Kind, eventID: b.Cause.EventID}
-	if want.kind == "event" {
-		o := r.history[prefix-1]
-		want.eventType = r.w.sent[place{o.topic, r.number}][o.offset].fact.kind
+	want := told{customer: b.Customer, version: b.Version, from: b.from(), to: b.to(), effectiveAt: b.effectiveAt, kind: b.Cause.Kind}
+	if err := r.name(&want, b, prefix); err != nil {
+		return err
 	}
 	if want.to != "" {
 		want.describe(view)
@@ -129,6 +117,34 @@ func (r *replay) explains(b *broadcast) error {
 	want.nextAt, want.next = view.deadline(b.effectiveAt)
 	if value := want.json(r.rules); !bytes.Equal(value, b.value) {
 		return fmt.Errorf("it should be %s", value)
+	}
+	return nil
+}
+
+// name fills in the event that caused a change: the last one before its position.
+// Its traceparent goes with it.
+func (r *replay) name(want *told, b *broadcast, prefix int) error {
+	trace := ""
+	if want.kind == "event" || want.kind == "forget" {
+		if prefix == 0 {
+			return fmt.Errorf("there is no event before its position")
+		}
+		o := r.history[prefix-1]
+		sent := r.w.sent[place{o.topic, r.number}][o.offset]
+		if sent.customer != b.Customer || o.streamTime != b.effectiveAt {
+			return fmt.Errorf("its event is not the last one before its position")
+		}
+		if want.kind == "event" {
+			want.eventID, want.eventType = sent.fact.id, sent.fact.kind
+		}
+		for _, h := range sent.record.Headers {
+			if h.Key == "traceparent" {
+				trace = string(h.Value)
+			}
+		}
+	}
+	if b.trace != trace {
+		return fmt.Errorf("its traceparent is %q, want %q", b.trace, trace)
 	}
 	return nil
 }

@@ -80,9 +80,17 @@ func (v *verdict) heads(topic string) []head {
 	return heads
 }
 
-// mergeSlack is how much older than its welcome a record may be that a live
-// shard did not wait for: I/O under way, and a process that slept, virtual ms.
-const mergeSlack = 16_000
+// mergeSlack is how old a record may be, in virtual ms, that a live shard did
+// not wait for: an answer that counted, the way of the answer, I/O between the
+// choice and the moment at which it shows; and, where they happen, time-outs and
+// processes that slept.
+func (w *World) mergeSlack() int64 {
+	slack := min(2000, w.s.Grace) + 1000
+	if !w.s.Faults.quiet() {
+		slack += 13_000
+	}
+	return slack
+}
 
 // checkMerge: of the records at the heads of the inputs the earliest was taken
 // first. Live, one that had only just come may have been missed.
@@ -105,7 +113,7 @@ func (v *verdict) checkMerge() error {
 			if other.at > mine.at || other.at == mine.at && other.topic > mine.topic {
 				continue
 			}
-			if !v.w.s.Wall || other.appended+mergeSlack < o.tick {
+			if !v.w.s.Wall || other.appended+v.w.mergeSlack() < o.tick {
 				return fmt.Errorf("record %d: %s %d (%s) was taken before %s %d (%s)", i,
 					mine.topic, mine.offset, clock(mine.at), other.topic, other.offset, clock(other.at))
 			}

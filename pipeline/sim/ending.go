@@ -58,6 +58,9 @@ func (w *World) unfinished() string {
 			}
 			continue
 		}
+		if w.stopped[number] != "" {
+			continue
+		}
 		if left := w.left(number); left != "" {
 			return fmt.Sprintf("shard %d: %s", number, left)
 		}

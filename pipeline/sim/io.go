@@ -38,6 +38,15 @@ func (w *World) latency() int64 {
 	return between[int64](w.rng, 100, 4_000)
 }
 
+// sluggish is a way that takes long now and then: who is told late that he lost
+// his shards goes on with them.
+func (w *World) sluggish() int64 {
+	if !w.calmed && chance(w.rng, 0.1) {
+		return between[int64](w.rng, 100_000, 2_500_000)
+	}
+	return w.latency()
+}
+
 // fate draws what becomes of a request.
 func (w *World) fate(timeout int64) fate {
 	f := fate{there: w.latency(), back: w.latency()}
@@ -199,7 +208,7 @@ func (r *run) publish(op *pipeline.Op) {
 			w.tracef("shard %d: a produce request of worker %d gets lost", r.number, r.worker.id)
 			return func() { op.Err = errTimeout }
 		}
-		if (replied || !r.owns()) && w.ambiguous(r.number, op.Records) {
+		if (replied || r.w.owners[r.number] != r) && w.ambiguous(r.number, op.Records) {
 			return func() { op.Err = errTimeout }
 		}
 		base, err := w.kafka.Append(topicChanges, r.number, op.Records, appending{wall: w.wall(), codec: plain})
@@ -236,12 +245,6 @@ func (r *run) outlived(opened int64, replied bool) bool {
 		}
 	}
 	return false
-}
-
-// owns reports that the stored head is this run's.
-func (r *run) owns() bool {
-	token, _, _ := strings.Cut(r.w.redis.data(shardKey(r.number)).hash["head"], ":")
-	return token == r.token
 }
 
 // ambiguous reports that a request repeats a change of a customer who is

@@ -10,6 +10,7 @@ import (
 // link is one connection to Redis as the client has it: commands take effect in
 // the order in which they were sent, and the first error ends it.
 type link struct {
+	run    *run
 	conn   *conn
 	opened int64 // virtual µs
 	free   int64 // when the last command sent reaches the server
@@ -24,7 +25,7 @@ func shardKey(number int32) string { return namespace + "/" + strconv.Itoa(int(n
 func (r *run) askRedis(op *pipeline.Op) {
 	w := r.w
 	if op.Kind == pipeline.OpHead {
-		r.link = &link{opened: w.now}
+		r.link = &link{run: r, opened: w.now}
 		r.observed = nil // they were of an ownership that is over
 	}
 	l := r.link
@@ -61,7 +62,7 @@ func (r *run) askRedis(op *pipeline.Op) {
 
 // perform lets a command have its effect and returns what the answer will do.
 func (l *link) perform(op *pipeline.Op, observed []observation) func() {
-	result := command(l.conn, op, observed)
+	result := l.command(l.conn, op, observed)
 	return func() {
 		if l.broken != nil {
 			op.Err = l.broken
@@ -71,13 +72,16 @@ func (l *link) perform(op *pipeline.Op, observed []observation) func() {
 	}
 }
 
-func command(c *conn, op *pipeline.Op, observed []observation) func() {
+func (l *link) command(c *conn, op *pipeline.Op, observed []observation) func() {
 	switch op.Kind {
 	case pipeline.OpHead:
 		state, err := c.head()
 		return func() { op.State, op.Err = state, err }
 	case pipeline.OpTake:
 		state, outbox, err := c.takeOver(op.Expect, op.Fresh)
+		if err == nil {
+			l.run.w.owners[l.run.number] = l.run
+		}
 		return func() { op.State, op.Outbox, op.Err = state, outbox, err }
 	case pipeline.OpLoad:
 		values, err := c.load(op.Customers)

@@ -81,7 +81,7 @@ func (k *Worker) hear(name string, what func()) {
 func (k *Worker) beat() {
 	name, generation := k.name, k.generation
 	if k.generation > 0 {
-		k.w.after(k.w.latency(), func() {
+		k.w.after(k.w.sluggish(), func() {
 			err := k.w.group.heartbeat(name, generation)
 			k.hear(name, func() {
 				if err != nil && k.generation == generation {
@@ -136,7 +136,7 @@ func (k *Worker) giveUp(then func()) {
 		r.pump()
 	}
 	k.drained()
-	patience := between[int64](k.w.rng, 100, 3000) * 1000
+	patience := between[int64](k.w.rng, 100, rebalanceTimeout+2000) * 1000 // some are too slow
 	serial := k.joins
 	k.soon(patience, func() {
 		if k.draining && k.joins == serial {

@@ -301,8 +301,8 @@ func (a *author) timestamp(m *meaning) int64 {
 	switch {
 	case m.occurred == none && m.fact.at != none:
 		return m.fact.at
-	case m.occurred != none && chance(a.rng, 0.02):
-		return -1 // none
+	case m.occurred != none && m.occurred <= a.wall && chance(a.rng, 0.02):
+		return -1 // none; nothing then keeps a fast clock from moving stream time
 	case m.occurred != none && m.occurred <= a.wall && chance(a.rng, 0.3):
 		return m.occurred
 	}

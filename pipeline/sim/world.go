@@ -31,10 +31,12 @@ type World struct {
 	calmed    bool
 	kafkaBack int64            // virtual µs until which Kafka is away
 	expected  map[int32]string // codes of the stops that there must be
+	allowed   map[int32]string // of those that there may be
 	stopped   map[int32]string // and of those that there were
 	closed    map[place]bool   // partitions that nothing is appended to any more
 	sent      map[place]map[int64]parcelled
 	losses    []*loss
+	owners    map[int32]*run // who took each shard over last
 	failed    error
 	totals    Totals
 }
@@ -52,8 +54,8 @@ type Totals struct {
 // workers that are about to start.
 func newWorld(s Scenario, trace bool) *World {
 	w := &World{s: s, rng: stream(s.Seed, streamWorld), workload: newWorkload(&s), kafka: NewKafka(), redis: NewRedis(),
-		expected: map[int32]string{}, stopped: map[int32]string{},
-		closed: map[place]bool{}, sent: map[place]map[int64]parcelled{}}
+		expected: map[int32]string{}, allowed: map[int32]string{}, stopped: map[int32]string{},
+		closed: map[place]bool{}, owners: map[int32]*run{}, sent: map[place]map[int64]parcelled{}}
 	w.s.Until = drawUntil(&s, w.workload)
 	if trace {
 		w.trace = &strings.Builder{}
