@@ -1,0 +1,159 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/tidemark/tidemark/pipeline/store"
+)
+
+// keyspace reads what a namespace has in Redis.
+type keyspace struct {
+	client    redis.UniversalClient
+	namespace string
+}
+
+func openKeyspace(addrs []string, namespace string) *keyspace {
+	return &keyspace{namespace: namespace, client: redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs:           addrs,
+		IsClusterMode:   len(addrs) > 1,
+		DisableIdentity: true,
+		// Its handshake changes options that all connections share.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})}
+}
+
+func (k *keyspace) close() error { return k.client.Close() }
+
+// node is the server that holds a shard.
+func (k *keyspace) node(ctx context.Context, keys store.Keys) (*redis.Client, error) {
+	switch c := k.client.(type) {
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, keys.Shard())
+	case *redis.Client:
+		return c, nil
+	}
+	return nil, fmt.Errorf("unexpected client %T", k.client)
+}
+
+// hash reads the shard's hash.
+func (k *keyspace) hash(ctx context.Context, shard int32) (map[string]string, error) {
+	fields, err := k.client.HGetAll(ctx, store.KeysOf(k.namespace, shard).Shard()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("reading the hash of shard %d: %w", shard, err)
+	}
+	return fields, nil
+}
+
+// head reads which commit was the shard's last.
+func (k *keyspace) head(ctx context.Context, shard int32) (string, error) {
+	head, err := k.client.HGet(ctx, store.KeysOf(k.namespace, shard).Shard(), "head").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("reading the head of shard %d: %w", shard, err)
+	}
+	return head, nil
+}
+
+// outbox reads the changes that Kafka has not acknowledged.
+func (k *keyspace) outbox(ctx context.Context, shard int32) ([]byte, error) {
+	raw, err := k.client.Get(ctx, store.KeysOf(k.namespace, shard).Outbox()).Bytes()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("reading the outbox of shard %d: %w", shard, err)
+	}
+	return raw, nil
+}
+
+// timers counts the armed deadlines.
+func (k *keyspace) timers(ctx context.Context, shard int32) (int64, error) {
+	n, err := k.client.ZCard(ctx, store.KeysOf(k.namespace, shard).Timers()).Result()
+	if err != nil {
+		return 0, fmt.Errorf("counting the timers of shard %d: %w", shard, err)
+	}
+	return n, nil
+}
+
+// How many keys a scan looks at in one go, and how many customers are loaded at
+// once: Redis serves others meanwhile.
+const (
+	scanCount = 5000
+	loadCount = 1000
+)
+
+// found is one customer's value and timer.
+type found struct {
+	id    string
+	value []byte
+	timer int64 // none: there is none
+}
+
+// customers visits the customers of a shard that keep lets pass. A scan may
+// visit one twice.
+func (k *keyspace) customers(ctx context.Context, shard int32, keep func(id string) bool, visit func(*found)) error {
+	keys := store.KeysOf(k.namespace, shard)
+	node, err := k.node(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
+	}
+	prefix := keys.CustomerPrefix()
+	var ids []string
+	for cursor := uint64(0); ; {
+		names, next, err := node.Scan(ctx, cursor, prefix+"*", scanCount).Result()
+		if err != nil {
+			return fmt.Errorf("listing the customers of shard %d: %w", shard, err)
+		}
+		for _, name := range names {
+			if id, ours := strings.CutPrefix(name, prefix); ours && keep(id) {
+				ids = append(ids, id)
+			}
+		}
+		if cursor = next; len(ids) >= loadCount || cursor == 0 {
+			if err := k.load(ctx, node, keys, ids, visit); err != nil {
+				return fmt.Errorf("loading customers of shard %d: %w", shard, err)
+			}
+			ids = ids[:0]
+		}
+		if cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// load reads values and timers of a few customers.
+func (k *keyspace) load(ctx context.Context, node *redis.Client, keys store.Keys, ids []string, visit func(*found)) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = keys.Customer(id)
+	}
+	pipe := node.Pipeline()
+	values := pipe.MGet(ctx, names...)
+	timers := make([]*redis.FloatCmd, len(ids))
+	for i, id := range ids {
+		timers[i] = pipe.ZScore(ctx, keys.Timers(), id)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for i, id := range ids {
+		f := found{id: id, timer: none}
+		if text, ok := values.Val()[i].(string); ok {
+			f.value = []byte(text)
+		}
+		score, err := timers[i].Result()
+		switch {
+		case err == nil:
+			f.timer = int64(score)
+		case !errors.Is(err, redis.Nil):
+			return err
+		}
+		visit(&f)
+	}
+	return nil
+}
