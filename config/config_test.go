@@ -107,7 +107,7 @@ func TestWhatIsPrintedLoadsToTheSame(t *testing.T) {
 	odd.Kafka.Inputs = []Input{{Topic: "null"}}
 	odd.Redis.Durability = "replicas:2"
 	odd.Server.Listen = ""
-	odd.TimerGrace = 0
+	odd.TimerGrace = 250 * policy.Millisecond
 	odd.Start.AcceptTruncated = true
 	odd.Policy.Name = "a \"name\": with # odd\nletters and ${NO} variable"
 	odd.Policy.Rates = map[string]string{"USD": "0.92", "JPY": "0.0061"}

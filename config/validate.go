@@ -26,6 +26,9 @@ func (r *reader) validate(c *Config) {
 	r.addresses("redis.addrs", c.Redis.Addrs)
 	r.durability(c.Redis.Durability)
 	r.choice("clock", c.Clock, "wall", "event")
+	if c.Clock == "wall" && c.TimerGrace < 250*policy.Millisecond {
+		r.wrong("timer_grace", "%s is less than 250ms: Kafka's answers are older than that before they are read", c.TimerGrace)
+	}
 	if c.TimerGrace > policy.Hour {
 		r.wrong("timer_grace", "%s is more than 1h: stream time would stay behind by as much", c.TimerGrace)
 	}

@@ -12,6 +12,11 @@ import (
 // time moved or that Kafka acknowledged changes.
 const idleCommit = 1000
 
+// peace is how many ms an ownership must have lasted for the next take-over not
+// to wait longer than the one before: two owners of one shard must not take it
+// from each other at full speed.
+const peace = 5000
+
 // batch is what the next commit will carry. Events are applied to it while the
 // commit before it is under way: small when idle, large when behind.
 type batch struct {
@@ -56,7 +61,7 @@ func (b *batch) bury(partition int32, topic string, st *staged, now int64) {
 		letter.Headers = append(letter.Headers, h)
 	}
 	b.letters = append(b.letters, letter)
-	b.bytes += len(letter.Value)
+	b.bytes += st.record.Size()
 }
 
 // write begins to store the open batch: first its dead letters, which must be
@@ -78,9 +83,23 @@ func (s *Shard) write() *Op {
 		if s.tick < s.retryAt {
 			return nil
 		}
-		return s.start(&Op{Kind: OpBury, Letters: s.open.letters})
+		s.closing = true
+		return s.start(&Op{Kind: OpBury, Letters: s.someLetters()})
 	}
 	return s.commit()
+}
+
+// someLetters returns the first dead letters, as many as go into one request.
+func (s *Shard) someLetters() []deadletter.Letter {
+	bytes := 0
+	for i := range s.open.letters {
+		l := &s.open.letters[i]
+		bytes += len(l.Key) + len(l.Value)
+		if i > 0 && bytes > s.cfg.Limits.PublishBytes {
+			return s.open.letters[:i]
+		}
+	}
+	return s.open.letters
 }
 
 // impatient reports that even a batch without a customer has to be stored now.
@@ -90,6 +109,7 @@ func (s *Shard) impatient() bool {
 
 // commit closes the open batch.
 func (s *Shard) commit() *Op {
+	s.closing = false
 	for i := range s.open.lasts {
 		if last := &s.open.lasts[i]; last.Offset >= 0 {
 			s.state.Topics[i].Checksum = checksum(last)
@@ -133,7 +153,9 @@ func (s *Shard) values() []store.Entry {
 // committed takes the answer to a commit or to the wait for its durability: its
 // changes may be published now.
 func (s *Shard) committed(op *Op) {
-	s.failures = 0
+	if s.tick-s.liveSince >= peace {
+		s.failures = 0
+	}
 	if op.Kind == OpCommit {
 		s.writingTimer = noTimer
 	}

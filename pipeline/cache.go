@@ -27,8 +27,6 @@ type cache struct {
 	entries map[string]*entry
 	ring    entry  // ring.older is the most recently used
 	turn    uint32 // counts batches
-	hits    int64
-	misses  int64
 }
 
 // entryOverhead approximates an entry without its profile and id: the struct,
@@ -45,7 +43,6 @@ func newCache(budget int) *cache {
 // here, and whether he was.
 func (c *cache) get(id string) (*entry, bool) {
 	if e := c.entries[id]; e != nil {
-		c.hits++
 		if e.turn != c.turn { // once per batch is use enough to stay
 			e.turn = c.turn
 			e.unlink()
@@ -53,7 +50,6 @@ func (c *cache) get(id string) (*entry, bool) {
 		}
 		return e, true
 	}
-	c.misses++
 	e := &entry{id: strings.Clone(id), profile: profile.New(), turn: c.turn}
 	c.entries[e.id] = e
 	c.link(e)

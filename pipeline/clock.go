@@ -30,29 +30,33 @@ func SystemClock() func() Clock {
 }
 
 // sharedClock is a clock that is never ahead of a server's: the earlier of the
-// two is stream time's guide, so that one fast worker fires no timer early.
+// two is stream time's guide, so that a worker whose clock is fast, or steps,
+// fires no timer early. The server's time is carried on by ticks, which never
+// step.
 type sharedClock struct {
 	local  func() Clock
 	server TimeServer
 	log    *zap.Logger
-	skew   atomic.Int64 // the server's time less ours, ms
+	origin atomic.Int64 // the server's time at tick 0, unix ms
+	skew   atomic.Int64 // the server's time less ours when it was asked last, ms
 }
 
 func (c *sharedClock) now() Clock {
 	clock := c.local()
-	clock.Now += min(c.skew.Load(), 0)
+	clock.Now = min(clock.Now, clock.Tick+c.origin.Load())
 	return clock
 }
 
-// measure asks the server once; half of the way there and back is taken off.
+// measure asks the server once. What it says was true at some moment between
+// question and answer: the earliest reading is the safe one.
 func (c *sharedClock) measure(ctx context.Context) error {
-	asked := c.local()
 	theirs, err := c.server.Time(ctx)
 	if err != nil {
 		return err
 	}
 	answered := c.local()
-	skew := theirs - (asked.Now + (answered.Tick-asked.Tick)/2)
+	c.origin.Store(theirs - answered.Tick)
+	skew := theirs - answered.Now
 	if before := c.skew.Swap(skew); beyond(skew) != beyond(before) {
 		c.log.Warn("the clocks of this worker and of Redis differ", zap.Int64("ms", skew), zap.Bool("ready", !beyond(skew)))
 	}
@@ -62,7 +66,7 @@ func (c *sharedClock) measure(ctx context.Context) error {
 func beyond(skew int64) bool { return skew > MaxSkew || skew < -MaxSkew }
 
 // run measures until ctx ends. A server that does not answer leaves the last
-// measure standing: what else depends on it says so louder.
+// measure standing, which ticks carry on; that it is away the shards say.
 func (c *sharedClock) run(ctx context.Context) error {
 	for {
 		bounded, cancel := context.WithTimeout(ctx, ioTimeout)

@@ -27,6 +27,11 @@ func TestTheEarlierOfTwoClocksCounts(t *testing.T) {
 		require.Equal(t, local.Tick, c.now().Tick)
 		require.Equal(t, skew == -90_000 || skew == 90_000, beyond(skew))
 	}
+	local.Now += 3_600_000 // a step, with no time gone by
+	require.EqualValues(t, 1_090_000, c.now().Now)
+	local.Tick += 500
+	require.EqualValues(t, 1_090_500, c.now().Now)
+	local.Now -= 3_600_000
 	server.err = errors.New("away")
 	require.Error(t, c.measure(t.Context()))
 	require.EqualValues(t, 90_000, c.skew.Load(), "the last measure stands")

@@ -32,13 +32,15 @@ type driver struct {
 	running sync.WaitGroup
 	session *sessionWorker
 	status  atomic.Pointer[Status]
-	wants   [2][]source.Position
+	troubles
+	wants [2][]source.Position
 }
 
 // delivery is the answer to one fetch. read is called when the shard has it and
 // has said where it goes on.
 type delivery struct {
 	fetched source.Fetched
+	asked   int64 // tick at which the question went out
 	read    func()
 }
 
@@ -83,7 +85,7 @@ func (d *driver) run(ctx context.Context) error {
 		case op := <-d.done:
 			d.finish(op)
 		case f := <-d.fetched:
-			d.shard.Fetched(f.fetched, d.clock())
+			d.shard.Fetched(f.fetched, f.asked, d.clock())
 			d.ask()
 			f.read()
 		case <-timer.C:
@@ -117,7 +119,9 @@ func (d *driver) wait(timer *time.Timer, now Clock) {
 
 // finish hands an answer to the shard.
 func (d *driver) finish(op *Op) {
-	d.shard.Done(op, d.clock())
+	now := d.clock()
+	d.shard.Done(op, now)
+	d.troubles.tell(op, now.Tick)
 	if op.Err == nil && (op.Kind == OpCommit || op.Kind == OpTake) {
 		d.report(op)
 	}

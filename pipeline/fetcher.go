@@ -28,14 +28,16 @@ type fetcher struct {
 	log    Log
 	logger *zap.Logger
 	poll   time.Duration // how long the broker may wait for something to come
+	tick   func() int64
+	ailing map[source.Position]int64 // inputs that could not be read, and the tick at which this was said
 
 	mu    sync.Mutex
 	wants map[*driver][]source.Position
 	wake  chan struct{}
 }
 
-func newFetcher(log Log, logger *zap.Logger, poll time.Duration) *fetcher {
-	return &fetcher{log: log, logger: logger, poll: poll, wants: map[*driver][]source.Position{}, wake: make(chan struct{}, 1)}
+func newFetcher(log Log, logger *zap.Logger, poll time.Duration, tick func() int64) *fetcher {
+	return &fetcher{log: log, logger: logger, poll: poll, tick: tick, ailing: map[source.Position]int64{}, wants: map[*driver][]source.Position{}, wake: make(chan struct{}, 1)}
 }
 
 // want says where a shard reads on; it replaces what the shard said before.
@@ -81,6 +83,7 @@ func (f *fetcher) run(ctx context.Context) error {
 			}
 			continue
 		}
+		asked := f.tick()
 		answers, err := f.fetch(ctx, at)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -94,7 +97,7 @@ func (f *fetcher) run(ctx context.Context) error {
 			continue
 		}
 		pause = fetchPause
-		f.deliver(ctx, answers, owners)
+		f.deliver(ctx, answers, asked, owners)
 	}
 }
 
@@ -105,7 +108,7 @@ func (f *fetcher) fetch(ctx context.Context, at []source.Position) ([]source.Fet
 }
 
 // deliver hands every answer to its shard and waits until all have read them.
-func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, owners map[source.Position]*driver) {
+func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked int64, owners map[source.Position]*driver) {
 	var read sync.WaitGroup
 	failed := false
 	for _, a := range answers {
@@ -115,12 +118,11 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, owners 
 		}
 		if a.Err != nil && !source.OutOfRange(a.Err) {
 			failed = true
-			f.logger.Warn("reading an input; trying again", zap.String("topic", a.Topic),
-				zap.Int32("partition", a.Partition), zap.Error(a.Err))
 		}
+		f.tell(&a, asked)
 		read.Add(1)
 		select {
-		case d.fetched <- delivery{fetched: a, read: read.Done}:
+		case d.fetched <- delivery{fetched: a, asked: asked, read: read.Done}:
 		case <-d.gone:
 			read.Done()
 		case <-ctx.Done():
@@ -130,6 +132,22 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, owners 
 	read.Wait() // a shard that took a delivery always reads it
 	if failed {
 		sleep(ctx, fetchPause)
+	}
+}
+
+// tell logs an input that cannot be read: at first, then once in a while, and
+// when it can be read again.
+func (f *fetcher) tell(a *source.Fetched, tick int64) {
+	input := source.Position{Topic: a.Topic, Partition: a.Partition}
+	told, ails := f.ailing[input]
+	fields := []zap.Field{zap.String("topic", a.Topic), zap.Int32("partition", a.Partition)}
+	switch {
+	case a.Err == nil && ails:
+		f.logger.Info("an input can be read again", fields...)
+		delete(f.ailing, input)
+	case a.Err != nil && (!ails || tick-told >= troubleInterval):
+		f.logger.Warn("reading an input; trying again", append(fields, zap.Error(a.Err))...)
+		f.ailing[input] = tick
 	}
 }
 

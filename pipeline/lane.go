@@ -29,10 +29,12 @@ type lane struct {
 
 	head   taken // the next record, decoded
 	ready  bool  // head is set
-	asOf   int64 // tick of the last answer from the leader
+	asOf   int64 // tick at which the leader was asked for its last answer
 	high   int64 // high watermark in that answer
+	stable int64 // what of it can be read: open transactions hold it back
 	heard  bool  // there was one since the take-over
 	broken error // what the bytes could not be read for
+	end    int64 // a replay takes nothing from here on
 }
 
 // chunk is the answer to one fetch.
@@ -51,25 +53,21 @@ type taken struct {
 	latest int64 // greatest event time of the partition's accepted records, this one included
 }
 
-// rewind throws away what was fetched and goes on at an offset.
-func (l *lane) rewind(offset, latest int64) {
-	*l = lane{topic: l.topic, ask: offset, position: offset, latest: latest}
+// rewind throws away what was fetched and goes on at an offset, up to end.
+func (l *lane) rewind(offset, end, latest int64) {
+	*l = lane{topic: l.topic, ask: offset, position: offset, end: end, latest: latest}
 }
 
-// push takes the answer to a fetch at ask; answers to older questions and empty
-// ones only tell about the log's end.
-func (l *lane) push(f *source.Fetched, tick int64) bool {
-	if f.Offset != l.ask {
-		return false
-	}
-	l.asOf, l.high, l.heard = tick, f.HighWatermark, true
+// push takes the answer to a fetch at ask, which went out at a tick. An empty
+// one only tells about the log's end.
+func (l *lane) push(f *source.Fetched, asked int64) {
+	l.asOf, l.high, l.stable, l.heard = asked, f.HighWatermark, f.LastStable, true
 	if len(f.Raw) == 0 {
-		return true
+		return
 	}
 	l.ask = recordbatch.End(f.Raw, f.Offset)
 	l.chunks = append(l.chunks, chunk{raw: f.Raw, from: f.Offset, aborted: f.Aborted})
 	l.buffered += len(f.Raw)
-	return true
 }
 
 // advance decodes the next record into head; false if none is buffered.
@@ -95,9 +93,19 @@ func (l *lane) advance(d *event.Decoder, partition, partitions int32) bool {
 			l.reading = false
 			continue
 		}
+		if l.head.record.Offset >= l.end {
+			l.finish()
+			return false
+		}
 		l.decode(d, partition, partitions)
 	}
 	return true
+}
+
+// finish drops what lies behind the end: it came after the replay began.
+func (l *lane) finish() {
+	l.position = max(l.position, l.end)
+	l.chunks, l.buffered, l.reading = nil, 0, false
 }
 
 // decode judges the record at the head.

@@ -53,11 +53,31 @@ func (s *Shard) scan() *Op {
 		s.outbox.remove(func(u *unsent) bool { return u.found })
 		s.open.moved = true
 	}
+	if s.beyondTheLog() {
+		return nil
+	}
 	if s.open.moved {
 		return s.commit()
 	}
 	s.live()
 	return s.Next(Clock{Now: s.now, Tick: s.tick})
+}
+
+// beyondTheLog stops a shard of which published changes prove that it consumed
+// more of an input than the input holds now: Redis went back in time and the log
+// lost its tail, and nothing can lead to where the world was told about.
+func (s *Shard) beyondTheLog() bool {
+	if s.state.Adopt == nil {
+		return false
+	}
+	for i := range s.state.Topics {
+		name := s.state.Topics[i].Name
+		if want, end := s.state.Adopt.Offsets[name], s.take.bounds[name].End; want > end {
+			s.halt(short(name, want, end))
+			return true
+		}
+	}
+	return false
 }
 
 // scanned reads the records of a piece.

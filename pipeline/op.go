@@ -25,6 +25,7 @@ const (
 	OpCommit         // apply Commit
 	OpWait           // wait until the session's commits are durable
 	OpPublish        // write Records to the changes partition: Base
+	opKinds
 )
 
 // String is the name used in traces and metrics.
@@ -47,7 +48,7 @@ type Op struct {
 	Topic         string
 	Offset        int64
 	Customers     []string
-	From          int64
+	From          int64 // OpDue: the first time wanted; OpCommit, OpWait: number behind the last change covered
 	Limit         int
 	Letters       []deadletter.Letter
 	Commit        *store.Commit

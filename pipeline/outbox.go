@@ -184,6 +184,16 @@ func (o *outbox) records(source string, limit int, now int64) []sink.Record {
 	return records
 }
 
+// traceParent keeps a header of W3C trace context, version 00 or a later one that
+// is not much longer. Anything else could make a change too large for its topic.
+func traceParent(header []byte) []byte {
+	const version00, most = 55, 256
+	if len(header) < version00 || len(header) > most {
+		return nil
+	}
+	return append([]byte(nil), header...)
+}
+
 // changeOverhead bounds the bytes of a change's headers besides tidemark-at.
 const changeOverhead = 512
 

@@ -1,6 +1,12 @@
 package pipeline
 
-import "math"
+import (
+	"errors"
+	"math"
+
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/instant"
+)
 
 // Causes of a take-over besides the kinds of I/O that failed.
 const (
@@ -59,10 +65,12 @@ func (s *Shard) Done(op *Op, c Clock) {
 // that the shard waits.
 func (s *Shard) buried(op *Op) {
 	if op.Err != nil && !mutated(LettersDropped) {
-		s.retryAt = s.tick + s.backoff(1)
+		s.refusals++
+		s.retryAt = s.tick + s.backoff(s.refusals)
 		return
 	}
-	s.open.letters = nil
+	s.refusals = 0
+	s.open.letters = s.open.letters[len(op.Letters):]
 }
 
 // doubt is the one answer to everything but OK from the store or the log: the
@@ -75,6 +83,10 @@ func (s *Shard) doubt(op *Op) {
 	}
 	if op.Kind == OpCommit && mutated(LostReplyIsFailure) && !fenced(op.Err) {
 		s.resend = op.Commit
+	}
+	if errors.Is(op.Err, store.ErrUnreadable) {
+		s.halt(unreadable("the shard's hash", op.Err))
+		return
 	}
 	if fenced(op.Err) {
 		s.tally.Fenced++
@@ -99,6 +111,7 @@ func (s *Shard) begin(cause string) {
 		s.cache = newCache(s.cfg.Limits.CacheBytes)
 	}
 	s.staged, s.missing, s.changes = nil, nil, nil
+	s.stagedBytes, s.closing = 0, false
 	s.open, s.outbox = newBatch(), outbox{}
 	s.writingTimer = noTimer
 	s.main, s.writing = nil, nil
@@ -121,7 +134,7 @@ func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
 	case s.stop != nil:
 		return 0, false
 	case s.phase != phaseLive:
-		if s.main == nil && s.publishing == nil {
+		if s.main == nil && (s.publishing == nil || s.phase != phaseBounds) {
 			at(s.retryAt)
 		}
 	default:
@@ -131,15 +144,26 @@ func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
 		if s.publishing == nil && s.outbox.stored > 0 {
 			at(s.publishAt)
 		}
-		if s.writing == nil && !s.open.empty() {
+		if s.writing == nil && s.main == nil && !s.open.empty() && len(s.open.letters) == 0 {
 			at(s.idleSince + idleCommit)
 		}
 		if s.cfg.WallClock {
-			// The clock moves, and timers come, while nothing else happens.
-			at(c.Tick + min(max(s.nextTimer-(c.Now-s.cfg.TimerGrace), 1), idleCommit))
+			at(c.Tick + s.untilTimer(c))
 		}
 	}
 	return tick, tick != math.MaxInt64
+}
+
+// untilTimer is how many ms the clock has to move until a timer is due, while
+// nothing else happens; a while where it may not move, as something else has to
+// happen first.
+func (s *Shard) untilTimer(c Clock) int64 {
+	due := c.Now - s.cfg.TimerGrace
+	if s.main != nil || s.silent() || s.draining || s.commitsDone() < s.dueAfter || s.waitsForAny() ||
+		s.nextTimer <= due || s.nextTimer-due > idleCommit {
+		return idleCommit
+	}
+	return s.nextTimer - due
 }
 
 // Drain makes the shard take no more events: it finishes, stores and publishes
@@ -148,13 +172,16 @@ func (s *Shard) Drain() { s.draining = true }
 
 // Drained reports that everything taken is stored and published.
 func (s *Shard) Drained() bool {
-	return s.stop != nil || s.phase == phaseLive && s.draining && s.settled()
+	if s.stop != nil || s.draining && s.phase != phaseLive && s.publishing == nil {
+		return true // nothing is in hand
+	}
+	return s.phase == phaseLive && s.draining && s.settled()
 }
 
 // Finished reports that a replay has applied, stored and published everything.
 func (s *Shard) Finished() bool {
 	return s.phase == phaseLive && s.ended() && s.settled() && !s.timersDue() &&
-		(s.cfg.Until == noUntil || s.state.Clock >= s.cfg.Until)
+		(s.cfg.Until == instant.None || s.state.Clock >= s.cfg.Until)
 }
 
 // settled reports that nothing is under way and nothing is left to store.

@@ -53,9 +53,10 @@ func New(config Config, ports Ports) (*Pipeline, error) {
 	if ports.Group == nil {
 		ports.Group = alone{}
 	}
+	tick := func() int64 { return config.Clock().Tick }
 	p := &Pipeline{config: config, drain: make(chan struct{}),
-		tail:   newFetcher(ports.Log, config.Log, longPoll),
-		behind: newFetcher(ports.Log, config.Log, noPoll)}
+		tail:   newFetcher(ports.Log, config.Log, longPoll, tick),
+		behind: newFetcher(ports.Log, config.Log, noPoll, tick)}
 	if config.WallClock && ports.Time != nil {
 		p.clock = &sharedClock{local: config.Clock, server: ports.Time, log: config.Log}
 		p.config.Clock = p.clock.now
@@ -85,7 +86,8 @@ func (p *Pipeline) driver(number int32, ports *Ports) (*driver, error) {
 	}
 	return &driver{shard: shard, config: &sc, changes: c.Changes, ports: ports, clock: c.Clock,
 		tail: p.tail, behind: p.behind, fetched: make(chan delivery), gone: make(chan struct{}),
-		done: make(chan *Op, sessionOps), drain: p.drain}, nil
+		done: make(chan *Op, sessionOps), drain: p.drain,
+		troubles: troubles{log: c.Log.With(zap.Int32("shard", number))}}, nil
 }
 
 // Run drives all shards until every one has finished (a replay), was drained, or

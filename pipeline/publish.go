@@ -1,12 +1,14 @@
 package pipeline
 
+import "github.com/tidemark/tidemark/pipeline/sink"
+
 // publish sends stored changes to Kafka, one request at a time, so that the
 // changes of a customer arrive in the order of their versions.
 func (s *Shard) publish() *Op {
 	if s.publishing != nil || s.outbox.stored == 0 || s.tick < s.publishAt {
 		return nil
 	}
-	records := s.outbox.records(s.cfg.Source, s.cfg.Limits.PublishBytes, s.now)
+	records := s.outbox.records(s.cfg.Source, s.cfg.Limits.PublishBytes>>s.smaller, s.now)
 	return s.start(&Op{Kind: OpPublish, Records: records})
 }
 
@@ -15,9 +17,14 @@ func (s *Shard) publish() *Op {
 // version.
 func (s *Shard) published(op *Op) {
 	if op.Err != nil && !mutated(AckAssumed) {
-		s.publishAt = s.tick + s.backoff(1)
+		s.unpublished++
+		s.publishAt = s.tick + s.backoff(s.unpublished)
+		if sink.TooLarge(op.Err) && len(op.Records) > 1 {
+			s.smaller++ // the topic takes less at once than its default
+		}
 		return
 	}
+	s.unpublished = 0
 	n := len(op.Records)
 	s.state.Pub = op.Base + int64(n)
 	s.outbox.acknowledge(n)

@@ -84,6 +84,7 @@ type Shard struct {
 	lanes        []lane
 	cache        *cache
 	staged       []staged
+	stagedBytes  int
 	missing      []*entry // staged customers that have to be loaded
 	open         batch
 	outbox       outbox
@@ -93,20 +94,26 @@ type Shard struct {
 	released     bool  // adopted customers may publish again
 	walked       bool  // ... and all of them have been looked at
 	draining     bool
+	closing      bool // the open batch's dead letters are being written
 
-	main       *Op // head … load, due, bury: one at a time
-	writing    *Op // commit or wait
-	publishing *Op // outlives an ownership: nothing is read back while it may still land
-	retryAt    int64
-	publishAt  int64 // tick before which publishing is not tried again
-	failures   int   // take-overs without a commit between them
-	idleSince  int64 // tick of the last commit begun
-	written    int   // bytes to expect of the customers of a batch
-	undurable  int64 // number behind the last committed change that waits for durability
-	tick, now  int64
-	changes    []change.Change
-	stop       *Stop
-	tally      Tally
+	main        *Op // head … load, due, bury: one at a time
+	writing     *Op // commit or wait
+	publishing  *Op // outlives an ownership: nothing is read back while it may still land
+	retryAt     int64
+	publishAt   int64 // tick before which publishing is not tried again
+	failures    int   // take-overs without a time of peace between them
+	liveSince   int64 // tick
+	refusals    int   // dead letters that could not be written, in a row
+	unpublished int   // requests of changes that failed, in a row
+	smaller     int   // how often the size of those was halved
+	idleSince   int64 // tick of the last commit begun
+	written     int   // bytes to expect of the customers of a batch
+	undurable   int64 // number behind the last committed change that waits for durability
+	tick, now   int64
+	changes     []change.Change
+	damage      damage
+	stop        *Stop
+	tally       Tally
 
 	heldBack []store.Entry // of planted bugs
 	resend   *store.Commit
@@ -124,11 +131,8 @@ type staged struct {
 type Tally struct {
 	TakeOvers  map[string]int64 // by cause
 	Fenced     int64
-	Rewinds    int64
 	Commits    int64
 	Published  int64
-	CacheHits  int64
-	CacheMiss  int64
 	TimerFires int64
 }
 
@@ -160,7 +164,10 @@ func (s *Shard) Next(c Clock) *Op {
 	if op := s.publish(); op != nil {
 		return op
 	}
-	if s.main == nil {
+	if s.closing && s.main == nil && s.writing == nil && len(s.open.letters) == 0 {
+		return s.commit() // its dead letters are written: nothing more goes in
+	}
+	if s.main == nil && !s.closing {
 		op := s.work()
 		if op != nil || s.phase != phaseLive {
 			return op // what the batch holds is in doubt where the ownership ended
@@ -190,7 +197,7 @@ func (s *Shard) Wants(tail, behind []source.Position) ([]source.Position, []sour
 		}
 		at := source.Position{Topic: l.topic, Partition: s.cfg.Shard, Offset: l.ask,
 			MaxBytes: int32(s.cfg.Limits.FetchBytes)}
-		if l.high > l.ask {
+		if l.stable > l.ask {
 			behind = append(behind, at)
 		} else {
 			tail = append(tail, at)
@@ -206,9 +213,9 @@ func (s *Shard) Tally() Tally {
 	return t
 }
 
-// Fetched takes an answer to a fetch, an empty one too: it tells that there is
-// nothing more.
-func (s *Shard) Fetched(f source.Fetched, c Clock) {
+// Fetched takes an answer to a fetch that went out at the tick asked, an empty
+// one too: it tells that there is nothing more. It is as old as its question.
+func (s *Shard) Fetched(f source.Fetched, asked int64, c Clock) {
 	s.tick, s.now = c.Tick, c.Now
 	if s.phase != phaseLive || f.Partition != s.cfg.Shard {
 		return
@@ -224,7 +231,7 @@ func (s *Shard) Fetched(f source.Fetched, c Clock) {
 			}
 			return
 		}
-		l.push(&f, c.Tick)
+		l.push(&f, asked)
 	}
 }
 
@@ -259,15 +266,18 @@ func (s *Shard) collect() {
 	if s.draining {
 		return
 	}
-	for len(s.staged) < s.cfg.Limits.StageRecords {
+	for !s.stageFull() {
 		first := -1
 		for i := range s.lanes {
 			l := &s.lanes[i]
 			for l.advance(s.decoder, s.cfg.Shard, s.cfg.Partitions) && l.head.reason != event.OK {
+				if s.stageFull() {
+					return
+				}
 				s.stage(i)
 			}
 			if l.broken != nil {
-				s.lose("unreadable batch")
+				s.damaged(l)
 				return
 			}
 			if !l.ready {
@@ -283,6 +293,35 @@ func (s *Shard) collect() {
 		}
 		s.stage(first)
 	}
+}
+
+// damaged takes over again to fetch bytes anew that could not be read. Where this
+// does not help the log itself is damaged.
+func (s *Shard) damaged(l *lane) {
+	if s.damage.topic != l.topic || s.damage.offset != l.position {
+		s.damage = damage{topic: l.topic, offset: l.position}
+	}
+	s.damage.times++
+	if s.damage.times >= maxDamage {
+		s.halt(unreadableLog(l.topic, l.position, l.broken))
+		return
+	}
+	s.lose("unreadable batch")
+}
+
+// damage is where a log could not be read, and how often in a row.
+type damage struct {
+	topic  string
+	offset int64
+	times  int
+}
+
+const maxDamage = 10
+
+// stageFull reports that as much is decoded ahead as may be. Records count by
+// what they are unpacked: a small batch can hold a lot.
+func (s *Shard) stageFull() bool {
+	return len(s.staged) >= s.cfg.Limits.StageRecords || s.stagedBytes >= s.cfg.Limits.BatchBytes
 }
 
 // waits reports that an input with nothing buffered may still bring a record
@@ -306,8 +345,15 @@ func (s *Shard) exhausted(l *lane) bool {
 }
 
 // reachedEnd reports that a replay does not read on at this offset.
-func (s *Shard) reachedEnd(l *lane, offset int64) bool {
-	return !s.cfg.WallClock && offset >= s.state.Start.Ends[l.topic]
+func (s *Shard) reachedEnd(l *lane, offset int64) bool { return offset >= l.end }
+
+// replayEnd is the offset at which a replay ends, the end that the input had when
+// it began; by the wall clock there is none.
+func (s *Shard) replayEnd(topic string) int64 {
+	if s.cfg.WallClock {
+		return math.MaxInt64
+	}
+	return s.state.Start.Ends[topic]
 }
 
 // beyond reports that a replay ends before this record: the first of the merge
@@ -334,6 +380,7 @@ func (s *Shard) stage(i int) {
 	s.staged = append(s.staged, staged{lane: i})
 	st := &s.staged[len(s.staged)-1]
 	s.lanes[i].take(&st.taken)
+	s.stagedBytes += st.record.Size()
 	if st.reason == event.OK {
 		st.entry = s.entry(st.event.Customer)
 	}
@@ -406,7 +453,7 @@ func (s *Shard) apply() {
 		}
 	}
 	clear(s.staged)
-	s.staged = s.staged[:0]
+	s.staged, s.stagedBytes = s.staged[:0], 0
 	s.cache.shrink()
 }
 
@@ -499,7 +546,7 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte) {
 		value, id := s.encoder.Append(s.outbox.room(), c)
 		value = s.outbox.keep(value)
 		s.outbox.add(unsent{customer: e.id, id: id, version: c.Version, effectiveAt: c.EffectiveAt,
-			value: value, at: at, trace: append([]byte(nil), trace...)})
+			value: value, at: at, trace: traceParent(trace)})
 		s.state.Changes++
 	}
 	if mutated(SentBeforeStored) {

@@ -88,7 +88,7 @@ func (b *bench) run() {
 			fed[p.Topic] = p.Offset
 			fetched = true
 			b.shard.Fetched(source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset,
-				Raw: b.from(p), HighWatermark: b.ends[p.Topic]}, b.clock)
+				Raw: b.from(p), HighWatermark: b.ends[p.Topic], LastStable: b.ends[p.Topic]}, b.clock.Tick, b.clock)
 		}
 		if !fetched {
 			return

@@ -47,6 +47,12 @@ func replaced(topic string, offset int64) *Stop {
 		Remedy: "find out whether the topic was recreated or lost its tail; then restore it, or delete the namespace and begin again"}
 }
 
+func unreadableLog(topic string, offset int64, err error) *Stop {
+	return &Stop{Code: "log-unreadable",
+		Reason: fmt.Sprintf("topic %s cannot be read at offset %d: %v", topic, offset, err),
+		Remedy: "repair the partition from a replica; what the log has lost nobody can compute"}
+}
+
 func changesTruncated(topic string, pub, start int64) *Stop {
 	return &Stop{Code: "changes-truncated",
 		Reason: fmt.Sprintf("changes topic %s begins at offset %d, but what was published from %d on is needed", topic, start, pub),

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/store"
-	"github.com/tidemark/tidemark/pkg/instant"
 )
 
 // phase is how far an ownership is.
@@ -20,9 +19,6 @@ const (
 	phaseScan                // read what the world was told (memory.go)
 	phaseLive
 )
-
-// noUntil is a replay that ends with its last event.
-const noUntil = instant.None
 
 // takeOver is what a take-over carries from step to step.
 type takeOver struct {
@@ -166,7 +162,8 @@ func (s *Shard) nextRecord() {
 }
 
 // compareRecord compares the last record consumed with what the log holds there
-// now. One that retention or compaction took away says nothing.
+// now. It is asked for only where the log begins before it: another record, or
+// none, is another log.
 func (s *Shard) compareRecord(op *Op) {
 	t := &s.state.Topics[s.take.record]
 	var reader recordbatch.Reader
@@ -177,7 +174,7 @@ func (s *Shard) compareRecord(op *Op) {
 		s.lose("unreadable batch")
 		return
 	}
-	if ok && record.Offset == t.Last && checksum(&record) != t.Checksum {
+	if !ok || record.Offset != t.Last || checksum(&record) != t.Checksum {
 		s.halt(replaced(t.Name, t.Last))
 		return
 	}
@@ -212,12 +209,12 @@ func (s *Shard) live() {
 		t := &s.state.Topics[i]
 		s.lanes[i].topic = t.Name
 		if !mutated(NoRewind) || s.lanes[i].ask == 0 {
-			s.lanes[i].rewind(t.Next, mutateGreatest(t.Greatest))
+			s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), mutateGreatest(t.Greatest))
 		}
 	}
 	s.take = takeOver{}
 	s.nextTimer = math.MinInt64
-	s.idleSince = s.tick
+	s.idleSince, s.liveSince = s.tick, s.tick
 	if s.cfg.Durable {
 		s.outbox.stored, s.undurable = 0, s.outbox.end()
 	}

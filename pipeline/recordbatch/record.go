@@ -50,6 +50,9 @@ func (r *Record) Headers() iter.Seq[Header] {
 	}
 }
 
+// Size is what the record takes, unpacked: key, value and headers, in bytes.
+func (r *Record) Size() int { return len(r.Key) + len(r.Value) + len(r.headers) }
+
 // AppendHeaders appends the headers to dst.
 func (r *Record) AppendHeaders(dst []Header) []Header {
 	for h := range r.Headers() {

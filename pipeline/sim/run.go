@@ -167,7 +167,7 @@ func (r *run) answer(f source.Fetched, us int64) {
 			})
 			return
 		}
-		r.shard.Fetched(f, r.worker.clock())
+		r.shard.Fetched(f, r.worker.clock().Tick, r.worker.clock())
 		r.pump()
 	})
 }

@@ -9,6 +9,10 @@ import (
 // took the shard over, or Redis lost writes. The caller's memory is worthless.
 var ErrFenced = errors.New("the shard's head in Redis is not ours: another worker owns the shard, or Redis went back in time")
 
+// ErrUnreadable says that what is stored is not what this version writes:
+// another one did, or somebody else. Trying again does not help.
+var ErrUnreadable = errors.New("the shard's hash in Redis cannot be read")
+
 // Entry is one customer's new value; a nil Value deletes him.
 type Entry struct {
 	Customer string

@@ -72,7 +72,17 @@ func (r *Redis) Session(ctx context.Context, shard int32) (Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
 	}
-	return &session{conn: node.Conn(), keys: keys, topics: r.config.Topics}, nil
+	return &session{conn: node.Conn(), keys: keys, topics: r.config.Topics, doubted: r.doubted}, nil
+}
+
+// doubted has the cluster's map looked at again after an error: the shard may
+// have moved, or its node be gone. go-redis does so for commands that it routes
+// itself; those of a session it does not see, and by itself it looks once a
+// minute. It is done beside, at most a few times a second for all sessions.
+func (r *Redis) doubted() {
+	if c, ok := r.client.(*redis.ClusterClient); ok {
+		c.ReloadState(context.Background())
+	}
 }
 
 func (r *Redis) node(ctx context.Context, key string) (*redis.Client, error) {
@@ -89,13 +99,14 @@ func (r *Redis) node(ctx context.Context, key string) (*redis.Client, error) {
 // session is a Session on one connection. Its first error ends it: go-redis
 // would put another connection in the place of a broken one.
 type session struct {
-	conn   *redis.Conn
-	keys   Keys
-	topics []string
-	broken error
-	args   []any
-	fields []string
-	names  []string
+	conn    *redis.Conn
+	keys    Keys
+	topics  []string
+	doubted func() // told of errors that may mean that the shard is elsewhere now
+	broken  error
+	args    []any
+	fields  []string
+	names   []string
 }
 
 // end remembers the first error.
@@ -106,6 +117,9 @@ func (s *session) end(doing string, err error) error {
 	err = fmt.Errorf("%s: %w", doing, err)
 	if s.broken == nil {
 		s.broken = err
+	}
+	if !errors.Is(err, ErrFenced) {
+		s.doubted()
 	}
 	return err
 }

@@ -213,7 +213,7 @@ type fieldReader struct {
 
 func (r *fieldReader) fail(field string, err error) {
 	if r.err == nil {
-		r.err = fmt.Errorf("reading field %q of the shard's hash: %w", field, err)
+		r.err = fmt.Errorf("%w: field %q: %w", ErrUnreadable, field, err)
 	}
 }
 

@@ -1,0 +1,41 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+)
+
+// troubles logs what goes wrong with a shard's I/O: when it begins, then once in
+// a while for as long as it lasts, and when it is over. The shard tries again by
+// itself; somebody may have to mend the cause.
+type troubles struct {
+	log   *zap.Logger
+	kinds [opKinds]trouble
+}
+
+type trouble struct {
+	failures int64
+	told     int64 // tick
+}
+
+const troubleInterval = 30_000 // ms between lines about one trouble
+
+// tell takes the answer to an I/O. That a worker is fenced, or that it leaves,
+// is no trouble.
+func (t *troubles) tell(op *Op, tick int64) {
+	now := &t.kinds[op.Kind]
+	switch {
+	case op.Err == nil && now.failures > 0:
+		t.log.Info("works again", zap.Stringer("io", op.Kind), zap.Int64("failures", now.failures))
+		*now = trouble{}
+	case op.Err == nil || fenced(op.Err) || errors.Is(op.Err, context.Canceled):
+	default:
+		if now.failures == 0 || tick-now.told >= troubleInterval {
+			t.log.Warn("trying again", zap.Stringer("io", op.Kind), zap.Error(op.Err), zap.Int64("failures", now.failures+1))
+			now.told = tick
+		}
+		now.failures++
+	}
+}
