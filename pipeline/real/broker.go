@@ -67,14 +67,14 @@ func (b *broker) format(jars string) error {
 }
 
 func (b *broker) start(jars string) (err error) {
-	args := append(java(jars, "-Xms256m", "-Xmx768m", "-XX:+UseG1GC"), "kafka.Kafka", b.settings())
+	args := append(java(jars, "-Xmx768m"), "kafka.Kafka", b.settings())
 	b.process, err = launch(b.dir, "java", args...)
 	return err
 }
 
 // tool runs one of Kafka's own command-line tools and returns what it printed.
 func tool(ctx context.Context, jars string, stdin io.Reader, class string, args ...string) ([]byte, error) {
-	args = append(append(java(jars, "-Xmx128m", "-XX:TieredStopAtLevel=1"), class), args...)
+	args = append(append(java(jars, "-Xmx128m"), class), args...)
 	cmd := exec.CommandContext(ctx, "java", args...) //nolint:gosec // the PATH's java, with values of ours
 	var complaints bytes.Buffer
 	cmd.Stdin, cmd.Stderr = stdin, &complaints
@@ -85,7 +85,9 @@ func tool(ctx context.Context, jars string, stdin io.Reader, class string, args 
 	return output, nil
 }
 
-// java returns the options in front of the class to run.
+// java returns the options in front of the class to run. Tests end before the
+// optimizing compiler would have earned what it costs.
 func java(jars string, options ...string) []string {
-	return append(options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*"))
+	return append(options, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*"))
 }

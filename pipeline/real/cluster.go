@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -35,7 +36,7 @@ func (c *Cluster) start(nodes int, settings []string) error {
 			return err
 		}
 		node, err := StartRedis(append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-			"--cluster-node-timeout", "2000", "--cluster-port", fmt.Sprint(bus)}, settings...)...)
+			"--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0", "--cluster-port", fmt.Sprint(bus)}, settings...)...)
 		if err != nil {
 			return err
 		}
@@ -129,6 +130,26 @@ func (c *Cluster) follow(ctx context.Context) error {
 			return err
 		}
 	}
+	return c.told(ctx)
+}
+
+// told waits until every node knows who is a replica: without that a replica
+// finds nobody to vote for it.
+func (c *Cluster) told(ctx context.Context) error {
+	for _, node := range c.nodes {
+		err := Await(ctx, redisTimeout, func(ctx context.Context) error {
+			return node.do(ctx, func(client *redis.Client) error {
+				known, err := client.ClusterNodes(ctx).Result()
+				if err == nil && strings.Count(known, "slave ") != len(c.nodes)-c.masters {
+					err = fmt.Errorf("a node does not know the replicas: %s", known)
+				}
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -157,12 +178,22 @@ func (c *Cluster) Replica(i int) *Redis { return c.nodes[c.masters+i] }
 
 // Promote makes the i-th master's replica the master, without losing anything,
 // and returns when it is.
-func (c *Cluster) Promote(ctx context.Context, i int) error {
-	replica := c.Replica(i)
-	if err := replica.Do(ctx, "CLUSTER", "FAILOVER"); err != nil {
-		return fmt.Errorf("promoting a replica: %w", err)
+func (c *Cluster) Promote(ctx context.Context, i int) (err error) {
+	const tries = 3 // a node may give up on it, and tells nobody
+	for range tries {
+		if err = c.promote(ctx, c.Replica(i)); err == nil {
+			return nil
+		}
 	}
-	err := Await(ctx, redisTimeout, func(ctx context.Context) error {
+	return fmt.Errorf("promoting a replica: %w", err)
+}
+
+func (c *Cluster) promote(ctx context.Context, replica *Redis) error {
+	const patience = 6 * time.Second // Redis's own is 5 s
+	if err := replica.Do(ctx, "CLUSTER", "FAILOVER"); err != nil {
+		return err
+	}
+	return Await(ctx, patience, func(ctx context.Context) error {
 		return replica.do(ctx, func(client *redis.Client) error {
 			info, err := client.InfoMap(ctx, "replication").Result()
 			if err == nil && info["Replication"]["role"] != "master" {
@@ -171,10 +202,6 @@ func (c *Cluster) Promote(ctx context.Context, i int) error {
 			return err
 		})
 	})
-	if err != nil {
-		return fmt.Errorf("promoting a replica: %w", err)
-	}
-	return nil
 }
 
 // Close kills all nodes and removes their files.
