@@ -32,8 +32,8 @@ type driver struct {
 	running sync.WaitGroup
 	session *sessionWorker
 	status  atomic.Pointer[Status]
-	troubles
-	wants [2][]source.Position
+	trouble troubles
+	wants   [2][]source.Position
 }
 
 // delivery is the answer to one fetch. read is called when the shard has it and
@@ -121,7 +121,7 @@ func (d *driver) wait(timer *time.Timer, now Clock) {
 func (d *driver) finish(op *Op) {
 	now := d.clock()
 	d.shard.Done(op, now)
-	d.troubles.tell(op, now.Tick)
+	d.trouble.tell(op, now.Tick)
 	if op.Err == nil && (op.Kind == OpCommit || op.Kind == OpTake) {
 		d.report(op)
 	}

@@ -87,7 +87,7 @@ func (p *Pipeline) driver(number int32, ports *Ports) (*driver, error) {
 	return &driver{shard: shard, config: &sc, changes: c.Changes, ports: ports, clock: c.Clock,
 		tail: p.tail, behind: p.behind, fetched: make(chan delivery), gone: make(chan struct{}),
 		done: make(chan *Op, sessionOps), drain: p.drain,
-		troubles: troubles{log: c.Log.With(zap.Int32("shard", number))}}, nil
+		trouble: troubles{log: c.Log.With(zap.Int32("shard", number))}}, nil
 }
 
 // Run drives all shards until every one has finished (a replay), was drained, or
