@@ -26,6 +26,7 @@ func TestTrouble(t *testing.T) {
 	kafka, err := real.StartKafka(3)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, kafka.Close()) })
+	t.Run("brokers fall", func(t *testing.T) { brokersFall(t, kafka) })
 	t.Run("crashes", func(t *testing.T) { crashes(t, kafka, lines, want) })
 	t.Run("rollbacks", func(t *testing.T) { rollbacks(t, kafka, lines, want) })
 }
