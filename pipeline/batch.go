@@ -95,6 +95,9 @@ func (s *Shard) someLetters() []deadletter.Letter {
 	for i := range s.open.letters {
 		l := &s.open.letters[i]
 		bytes += len(l.Key) + len(l.Value)
+		for h := range l.Headers {
+			bytes += len(l.Headers[h].Key) + len(l.Headers[h].Value)
+		}
 		if i > 0 && bytes > s.cfg.Limits.PublishBytes {
 			return s.open.letters[:i]
 		}

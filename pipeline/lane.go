@@ -86,7 +86,7 @@ func (l *lane) advance(d *event.Decoder, partition, partitions int32) bool {
 			return false
 		}
 		if !ok {
-			l.position = max(l.position, l.reader.Position())
+			l.position = max(l.position, min(l.reader.Position(), l.end))
 			l.buffered -= len(l.chunks[0].raw)
 			l.chunks[0] = chunk{}
 			l.chunks = l.chunks[1:]

@@ -232,7 +232,4 @@ func (s *Shard) raise(t *told) {
 }
 
 // remembered goes on after a piece, or the whole, is stored.
-func (s *Shard) remembered() {
-	s.failures = 0
-	s.writingTimer = noTimer
-}
+func (s *Shard) remembered() { s.writingTimer = noTimer }

@@ -134,11 +134,11 @@ func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
 	case s.stop != nil:
 		return 0, false
 	case s.phase != phaseLive:
-		if s.main == nil && (s.publishing == nil || s.phase != phaseBounds) {
+		if s.main == nil && s.writing == nil && (s.publishing == nil || s.phase != phaseBounds) {
 			at(s.retryAt)
 		}
 	default:
-		if s.main == nil && len(s.open.letters) > 0 {
+		if s.main == nil && s.writing == nil && len(s.open.letters) > 0 {
 			at(s.retryAt)
 		}
 		if s.publishing == nil && s.outbox.stored > 0 {
