@@ -31,9 +31,9 @@ func TestTrouble(t *testing.T) {
 	t.Run("rollbacks", func(t *testing.T) { rollbacks(t, kafka, lines, want) })
 }
 
-// Nothing is lost by crashes: the outcome is the same to the byte.
+// Where crashes take nothing back the outcome is the same to the byte.
 func crashes(t *testing.T, kafka *real.Kafka, lines [][]byte, want outcome) {
-	redis := startRedis(t, "--appendonly", "yes", "--appendfsync", "everysec")
+	redis := startRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 	e := newEngine(t, kafka, redis.Addr())
 	e.feed(lines)
 
