@@ -11,6 +11,7 @@ import (
 const (
 	publishAll      = "all"
 	publishSnapshot = "snapshot"
+	publishNone     = "none"
 )
 
 // hash is the shard's own record of where it stands.

@@ -11,9 +11,9 @@ func (s *shard) verifyRewound(c *customer) {
 	w := &rewound{s: s, c: c, p: newPerson(), taken: make([]int, len(s.v.Inputs))}
 	for _, t := range c.chain {
 		if f := w.tell(t); f != nil {
+			s.vague = true // the events behind it were not applied
 			if w.sensitive() {
 				s.report.Apart.Undecided.add(c.id)
-				s.vague = true
 				return
 			}
 			s.differ(c.id, f.what, f.found, f.want)
@@ -51,6 +51,9 @@ func (w *rewound) tell(t *told) *failure {
 		w.p.expire(r, t.at)
 	}
 	from, version := nobody, int64(0)
+	if w.last == nil && w.s.hash.start != nil && w.s.hash.start.Publish == publishNone {
+		from = t.from // what he was counts as published
+	}
 	if w.last != nil {
 		from, version = w.last.to, w.last.version
 		if from == nobody && t.version == 1 && w.p.forgottenAt == none && t.at >= w.last.at+r.horizon {
@@ -197,14 +200,20 @@ func (s *shard) compareRewound(w *rewound) {
 		s.differ(w.c.id, "first line", string(got.line.append(nil)), fmt.Sprintf("%q in version %d, as was published last", w.last.to, w.last.version))
 		return
 	}
-	if got.mark == adopted {
+	switch got.mark {
+	case adopted:
 		if !s.hash.adopting {
 			s.differ(w.c.id, "mark", "adopted", "none: the log has been read again")
 		}
 		s.compareTimer(w.c, none)
-		return
+	case pending:
+		if w.last != nil || s.hash.silent() == nil {
+			s.differ(w.c.id, "mark", "pending", "none: he was told of")
+		}
+		s.compareTimer(w.c, none)
+	default:
+		s.compareStanding(w)
 	}
-	s.compareStanding(w)
 }
 
 // compareStanding checks the segment at the stream time, and what is next.
@@ -213,7 +222,7 @@ func (s *shard) compareStanding(w *rewound) {
 	want := w.p.at(r, s.hash.clock)
 	nextAt, next := w.p.deadline(r, s.hash.clock)
 	if got.person.segment != want {
-		if due, ok := parseInstant(got.line.NextAt); ok && due <= s.hash.clock && s.hash.silent() == nil {
+		if due, ok := parseInstant(got.line.NextAt); ok && due <= s.hash.clock {
 			s.report.Due++
 			s.compareTimer(w.c, due)
 			return
