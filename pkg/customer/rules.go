@@ -97,16 +97,6 @@ func (r *Rules) Recover(p *profile.Profile, id string, s int64, out []change.Cha
 	return r.settle(p, move{customer: id, at: s, cause: change.Recovery}, out)
 }
 
-// Refresh computes anew where the customer goes from here, without moving him: for a profile whose
-// segment came from elsewhere than an evaluation.
-func (r *Rules) Refresh(p *profile.Profile, s int64) {
-	if p.Segment == segment.None {
-		p.Next, p.NextAt = segment.None, instant.None
-		return
-	}
-	_, p.NextAt, p.Next = r.lifecycle.Evaluate(p, s)
-}
-
 // move is why and when a customer is evaluated.
 type move struct {
 	customer  string

@@ -273,21 +273,6 @@ func TestRecoverAndBootstrapLeaveOtherMarksAlone(t *testing.T) {
 	}
 }
 
-func TestRefreshFindsWhereTheCustomerGoes(t *testing.T) {
-	r, p := customer.New(policy.Default()), profile.New()
-	give(t, r, &p, purchase("o-1", start, 1200), false)
-	p.Next, p.NextAt = segment.None, instant.None
-	r.Refresh(&p, start+day)
-	require.Equal(t, segment.Edge, p.Next)
-	require.Equal(t, start+90*day, p.NextAt)
-	require.Equal(t, segment.Potential, p.Segment)
-
-	p.Segment = segment.None
-	r.Refresh(&p, start+day)
-	require.Equal(t, segment.None, p.Next)
-	require.Equal(t, instant.None, p.NextAt)
-}
-
 func TestEventsWithoutEffectChangeNothing(t *testing.T) {
 	r, p := customer.New(policy.Default()), profile.New()
 	give(t, r, &p, forget("f-1", start), false)
