@@ -89,7 +89,7 @@ func (f *fetcher) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			f.logger.Warn("reading the inputs; trying again", zap.Error(err), zap.Duration("in", pause))
+			f.tell(everything, err, asked)
 			if !sleep(ctx, pause) {
 				return ctx.Err()
 			}
@@ -97,6 +97,7 @@ func (f *fetcher) run(ctx context.Context) error {
 			continue
 		}
 		pause = fetchPause
+		f.tell(everything, nil, asked)
 		f.deliver(ctx, answers, asked, owners)
 	}
 }
@@ -119,7 +120,7 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked i
 		if a.Err != nil && !source.OutOfRange(a.Err) {
 			failed = true
 		}
-		f.tell(&a, asked)
+		f.tell(source.Position{Topic: a.Topic, Partition: a.Partition}, a.Err, asked)
 		read.Add(1)
 		select {
 		case d.fetched <- delivery{fetched: a, asked: asked, read: read.Done}:
@@ -135,20 +136,28 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked i
 	}
 }
 
+// everything is in the place of an input where none can be read.
+var everything source.Position
+
 // tell logs an input that cannot be read: at first, then once in a while, and
 // when it can be read again.
-func (f *fetcher) tell(a *source.Fetched, tick int64) {
-	input := source.Position{Topic: a.Topic, Partition: a.Partition}
+func (f *fetcher) tell(input source.Position, err error, tick int64) {
 	told, ails := f.ailing[input]
-	fields := []zap.Field{zap.String("topic", a.Topic), zap.Int32("partition", a.Partition)}
 	switch {
-	case a.Err == nil && ails:
-		f.logger.Info("an input can be read again", fields...)
+	case err == nil && ails:
+		f.about(input).Info("can be read again")
 		delete(f.ailing, input)
-	case a.Err != nil && (!ails || tick-told >= troubleInterval):
-		f.logger.Warn("reading an input; trying again", append(fields, zap.Error(a.Err))...)
+	case err != nil && (!ails || tick-told >= troubleInterval):
+		f.about(input).Warn("reading; trying again", zap.Error(err))
 		f.ailing[input] = tick
 	}
+}
+
+func (f *fetcher) about(input source.Position) *zap.Logger {
+	if input == everything {
+		return f.logger.With(zap.String("topic", "all inputs"))
+	}
+	return f.logger.With(zap.String("topic", input.Topic), zap.Int32("partition", input.Partition))
 }
 
 // sleep waits; false if ctx ended first.

@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/tidemark/tidemark/pipeline/source"
+)
+
+// answering is a Log that is a function.
+type answering func(at []source.Position) ([]source.Fetched, error)
+
+func (a answering) Fetch(_ context.Context, at []source.Position, _ time.Duration, _ int) ([]source.Fetched, error) {
+	return a(at)
+}
+
+func (answering) Bounds(context.Context, string, int32) (int64, int64, error) { return 0, 0, nil }
+
+// reading runs a fetcher for one shard, in a bubble where time goes by only when
+// all wait. It ends with the test.
+func reading(t *testing.T, logger *zap.Logger, log answering, tick func() int64) *driver {
+	f := newFetcher(log, logger, longPoll, tick)
+	d := &driver{tail: f, fetched: make(chan delivery), gone: make(chan struct{})}
+	f.want(d, []source.Position{{Topic: "purchases", MaxBytes: 1}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- f.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+	return d
+}
+
+func TestADeliveryTellsWhenItsQuestionWentOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := int64(100)
+		d := reading(t, zap.NewNop(), func(at []source.Position) ([]source.Fetched, error) {
+			now += 5000 // a slow broker, or a process that was stopped
+			return []source.Fetched{{Topic: at[0].Topic, Partition: at[0].Partition}}, nil
+		}, func() int64 { return now })
+		for asked := int64(100); asked < 30_000; asked += 5000 {
+			f := <-d.fetched
+			require.Equal(t, asked, f.asked)
+			f.read()
+		}
+	})
+}
+
+func TestAnInputThatCannotBeReadIsToldOnceInAWhile(t *testing.T) {
+	away := errors.New("away")
+	for name, answer := range map[string]answering{
+		"one input": func(at []source.Position) ([]source.Fetched, error) {
+			return []source.Fetched{{Topic: at[0].Topic, Partition: at[0].Partition, Err: away}}, nil
+		},
+		"all of Kafka": func([]source.Position) ([]source.Fetched, error) { return nil, away },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				core, logs := observer.New(zap.DebugLevel)
+				begin := time.Now()
+				var tries atomic.Int64
+				var back atomic.Bool
+				d := reading(t, zap.New(core), func(at []source.Position) ([]source.Fetched, error) {
+					if back.Load() {
+						time.Sleep(longPoll)
+						return []source.Fetched{{Topic: at[0].Topic, Partition: at[0].Partition}}, nil
+					}
+					tries.Add(1)
+					return answer(at)
+				}, func() int64 { return time.Since(begin).Milliseconds() })
+				go func() {
+					for {
+						select {
+						case f := <-d.fetched:
+							f.read()
+						case <-d.gone:
+							return
+						}
+					}
+				}()
+				t.Cleanup(func() { close(d.gone) })
+				time.Sleep(troubleInterval*time.Millisecond - 5*time.Second)
+				require.Greater(t, tries.Load(), int64(10))
+				told := logs.TakeAll()
+				require.Len(t, told, 1)
+				require.Equal(t, "away", told[0].ContextMap()["error"])
+				time.Sleep(10 * time.Second)
+				require.Len(t, lines(logs), 1)
+				time.Sleep(troubleInterval*time.Millisecond - 10*time.Second)
+				require.Empty(t, lines(logs))
+				back.Store(true)
+				time.Sleep(10 * time.Second)
+				require.Len(t, lines(logs), 1, "it is over")
+			})
+		})
+	}
+}

@@ -1,0 +1,33 @@
+package pipeline_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/store"
+)
+
+func TestAHashThatANewerVersionWroteStopsThePipeline(t *testing.T) {
+	w := newWorld(t)
+	client := redis.NewClient(&redis.Options{Addr: w.servers.RedisAddr()})
+	defer func() { require.NoError(t, client.Close()) }()
+	key := store.KeysOf("test", 1).Shard()
+	written := map[string]string{"head": "x:1", "n:purchases": "consumed=1 newer_counter=2"}
+	require.NoError(t, client.HSet(t.Context(), key, written).Err())
+
+	config := replayConfig()
+	config.WallClock, config.TimerGrace = true, 2*time.Second // it would run for ever
+	p, err := pipeline.New(config, w.Ports())
+	require.NoError(t, err)
+	err = p.Run(t.Context())
+	var stop *pipeline.Stop
+	require.ErrorAs(t, err, &stop)
+	require.Equal(t, "state-unreadable", stop.Code)
+	require.Contains(t, err.Error(), "shard 1")
+	require.Contains(t, err.Error(), "newer_counter")
+	require.Equal(t, written, client.HGetAll(t.Context(), key).Val(), "nothing was written over it")
+}
