@@ -11,7 +11,8 @@
 //  3. lane.go reads records out of the batches in place and has them decoded and
 //     judged (pkg/event). A rejected one goes to the dead letters from here.
 //  4. shard.go, collect: of the records at the heads of the inputs the earliest
-//     comes first. An input that may still bring an earlier one is waited for.
+//     comes first. An input that may still bring an earlier one is waited for
+//     (streamtime.go, where time moves without an event too).
 //  5. cache.go knows the customer, or he is loaded (store), many at once.
 //  6. shard.go, accept: stream time moves; the customer's own deadlines fire; the
 //     event is applied; he is evaluated once (pkg/customer). What changed goes

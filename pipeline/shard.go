@@ -9,55 +9,9 @@ import (
 	"github.com/tidemark/tidemark/pkg/change"
 	"github.com/tidemark/tidemark/pkg/customer"
 	"github.com/tidemark/tidemark/pkg/event"
-	"github.com/tidemark/tidemark/pkg/instant"
-	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
-
-// ShardConfig is what one shard has to know.
-type ShardConfig struct {
-	Shard, Partitions int32    // this shard; partition count of the inputs
-	Inputs            []string // input topics
-	Changes           string   // changes topic; the shard writes the partition of its number
-	Source            string   // CloudEvents source of the namespace
-	Policy            *policy.Policy
-	WallClock         bool   // clock: wall; else event
-	TimerGrace        int64  // ms that stream time stays behind the wall clock
-	Publish           string // start.publish: snapshot, all or none
-	AcceptTruncated   bool   // start.accept_truncated
-	Durable           bool   // wait for durability before anything is published
-	Until             int64  // clock event: stream time goes here at the end, unix ms; None: nowhere
-	Limits            Limits
-	Token             func() string  // a new random token at each take-over
-	Jitter            func() float64 // in [0, 1), for waits after failures
-
-	// Observe, if set, sees every record as it enters the open batch: a commit Op
-	// carries what was observed since the one before it.
-	Observe func(topic string, offset, streamTime int64, accepted bool)
-}
-
-// Limits bound what a shard holds and does at once.
-type Limits struct {
-	BatchCustomers int // customers of one commit
-	BatchRecords   int // records of one commit
-	BatchBytes     int // bytes of one commit, about
-	StageRecords   int // records decoded ahead of their customers
-	TimerPiece     int // timers fired between live events
-	BufferBytes    int // fetched bytes held per input
-	FetchBytes     int // bytes asked for at once per input
-	CacheBytes     int // customers held in memory
-	OutboxBytes    int // unacknowledged changes, above which the shard waits for Kafka
-	PublishBytes   int // of one produce request
-}
-
-// DefaultLimits suit a dozen shards in one process.
-func DefaultLimits() Limits {
-	return Limits{
-		BatchCustomers: 4000, BatchRecords: 16384, BatchBytes: 4 << 20, StageRecords: 1024, TimerPiece: 1000,
-		BufferBytes: 4 << 20, FetchBytes: 1 << 20, CacheBytes: 64 << 20, OutboxBytes: 8 << 20, PublishBytes: 900 << 10,
-	}
-}
 
 // Shard is one partition of the inputs and everything that follows from it, as
 // a plain state machine: fetched batches, finished I/O and the time go in; I/O
@@ -295,84 +249,10 @@ func (s *Shard) collect() {
 	}
 }
 
-// damaged takes over again to fetch bytes anew that could not be read. Where this
-// does not help the log itself is damaged.
-func (s *Shard) damaged(l *lane) {
-	if s.damage.topic != l.topic || s.damage.offset != l.position {
-		s.damage = damage{topic: l.topic, offset: l.position}
-	}
-	s.damage.times++
-	if s.damage.times >= maxDamage {
-		s.halt(unreadableLog(l.topic, l.position, l.broken))
-		return
-	}
-	s.lose("unreadable batch")
-}
-
-// damage is where a log could not be read, and how often in a row.
-type damage struct {
-	topic  string
-	offset int64
-	times  int
-}
-
-const maxDamage = 10
-
 // stageFull reports that as much is decoded ahead as may be. Records count by
 // what they are unpacked: a small batch can hold a lot.
 func (s *Shard) stageFull() bool {
 	return len(s.staged) >= s.cfg.Limits.StageRecords || s.stagedBytes >= s.cfg.Limits.BatchBytes
-}
-
-// waits reports that an input with nothing buffered may still bring a record
-// that comes first.
-func (s *Shard) waits() bool {
-	for i := range s.lanes {
-		if l := &s.lanes[i]; !l.ready && !s.exhausted(l) {
-			return true
-		}
-	}
-	return false
-}
-
-// exhausted reports that nothing has to be waited for on this input: by the
-// wall clock it is caught up, by the events' clock its end is reached.
-func (s *Shard) exhausted(l *lane) bool {
-	if s.cfg.WallClock {
-		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace)) || mutated(CaughtUpTooSoon) && l.drained()
-	}
-	return l.drained() && s.reachedEnd(l, l.position)
-}
-
-// reachedEnd reports that a replay does not read on at this offset.
-func (s *Shard) reachedEnd(l *lane, offset int64) bool { return offset >= l.end }
-
-// replayEnd is the offset at which a replay ends, the end that the input had when
-// it began; by the wall clock there is none.
-func (s *Shard) replayEnd(topic string) int64 {
-	if s.cfg.WallClock {
-		return math.MaxInt64
-	}
-	return s.state.Start.Ends[topic]
-}
-
-// beyond reports that a replay ends before this record: the first of the merge
-// that is later than its last instant.
-func (s *Shard) beyond(l *lane) bool {
-	return s.cfg.Until != instant.None && l.ready && l.head.event.Time > s.cfg.Until
-}
-
-// ended reports that a replay has taken every record.
-func (s *Shard) ended() bool {
-	if s.cfg.WallClock || len(s.staged) > 0 {
-		return false
-	}
-	for i := range s.lanes {
-		if l := &s.lanes[i]; !s.exhausted(l) && !s.beyond(l) {
-			return false
-		}
-	}
-	return true
 }
 
 // stage takes the head of a lane.
@@ -408,35 +288,6 @@ func (s *Shard) loaded(op *Op) {
 		s.cache.resize(e)
 	}
 	s.missing = s.missing[:0]
-}
-
-// advance moves stream time without an event: after the wall clock where every
-// input is caught up, to the last instant of a replay at its end. True if that
-// made timers due.
-func (s *Shard) advance() bool {
-	to := instant.None
-	switch {
-	case s.cfg.WallClock && !s.draining && !s.waitsForAny():
-		to = s.now - s.cfg.TimerGrace
-	case s.cfg.Until != instant.None && s.ended():
-		to = s.cfg.Until
-	}
-	if to > s.state.Clock {
-		s.state.Clock = to
-		s.open.moved = true
-		s.endSilence()
-	}
-	return s.timersDue()
-}
-
-// waitsForAny reports that some input is not caught up.
-func (s *Shard) waitsForAny() bool {
-	for i := range s.lanes {
-		if !s.exhausted(&s.lanes[i]) {
-			return true
-		}
-	}
-	return false
 }
 
 // apply moves what is staged into the open batch, in order.
