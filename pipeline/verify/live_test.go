@@ -23,7 +23,8 @@ import (
 type live struct {
 	*world
 	t       *testing.T
-	rng     *rand.Rand
+	rng     *rand.Rand // of the deaths
+	pace    *rand.Rand // of the writer
 	publish string
 	now     atomic.Int64 // unix ms
 	begin   time.Time
@@ -36,7 +37,7 @@ type live struct {
 }
 
 func newLive(t *testing.T, publish string, seed uint64) *live {
-	return &live{world: newWorld(t), t: t, rng: rand.New(rand.NewPCG(seed, 1)), publish: publish, begin: time.Now(),
+	return &live{world: newWorld(t), t: t, rng: rand.New(rand.NewPCG(seed, 1)), pace: rand.New(rand.NewPCG(seed, 2)), publish: publish, begin: time.Now(),
 		shards: map[int32]store.State{}, moved: make(chan struct{}, 1)}
 }
 
@@ -178,7 +179,7 @@ func (l *live) run(steps int64, drain <-chan struct{}) bool {
 // With wait each piece waits until somebody has committed something.
 func (l *live) write(lines []shopLine, wait bool) {
 	for len(lines) > 0 {
-		n := min(len(lines), 40+l.rng.IntN(200))
+		n := min(len(lines), 40+l.pace.IntN(200))
 		var texts []string
 		for _, line := range lines[:n] {
 			texts = append(texts, line.text)
@@ -189,7 +190,7 @@ func (l *live) write(lines []shopLine, wait bool) {
 		}
 		l.feed(texts...)
 		// Sometimes the clock runs ahead, so that what follows is late.
-		l.now.Store(lines[n-1].at + int64(l.rng.IntN(3))*24*3600_000)
+		l.now.Store(lines[n-1].at + int64(l.pace.IntN(3))*24*3600_000)
 		lines = lines[n:]
 		if wait {
 			select {
@@ -208,7 +209,7 @@ type shopLine struct {
 
 func liveLines(t *testing.T, seed uint64) (lines []shopLine) {
 	o := shop.Default()
-	o.Customers, o.Events, o.Seed = 120, 5000, seed
+	o.Customers, o.Events, o.Seed = 60, 2400, seed
 	o.Duplicates, o.Disorder, o.Malformed, o.Zipf = 0.1, 0.1, 0.02, 0.8
 	o.Model.Erasures = 0.005
 	s, err := shop.New(o)
@@ -266,10 +267,10 @@ func TestALiveRunWithKillsIsRight(t *testing.T) {
 	for _, publish := range []string{pipeline.PublishAll, pipeline.PublishSnapshot, pipeline.PublishNone} {
 		t.Run(publish, func(t *testing.T) {
 			l := newLive(t, publish, 7)
-			l.live(liveLines(t, 3), 25, func(int) {})
+			l.live(liveLines(t, 3), 18, func(int) {})
 			r := l.verify(false)
 			requireClean(t, r)
-			require.Equal(t, int64(5000), r.Records.Consumed)
+			require.Equal(t, int64(2400), r.Records.Consumed)
 			require.Empty(t, r.Rewound)
 		})
 	}
@@ -278,7 +279,7 @@ func TestALiveRunWithKillsIsRight(t *testing.T) {
 func TestALiveRunOnARedisThatGoesBackIsRight(t *testing.T) {
 	l := newLive(t, pipeline.PublishAll, 8)
 	var saved snapshot
-	l.live(liveLines(t, 4), 25, func(death int) {
+	l.live(liveLines(t, 4), 18, func(death int) {
 		switch death % 6 {
 		case 1:
 			saved = l.save()

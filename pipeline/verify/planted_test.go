@@ -57,7 +57,7 @@ func (w *world) published() [][]sink.Record {
 func copyOf(r *recordbatch.Record) sink.Record {
 	out := sink.Record{Key: r.Key, Value: r.Value, Time: r.Timestamp}
 	for h := range r.Headers() {
-		out.Headers = append(out.Headers, sink.Header(h))
+		out.Headers = append(out.Headers, h)
 	}
 	return out
 }
