@@ -145,7 +145,8 @@ func (r *run) start(op *pipeline.Op) {
 			return func() { op.Err = err }
 		})
 	case pipeline.OpBounds:
-		r.askKafka(op, func() func() { return r.bounds(op) })
+		opened := r.link.opened
+		r.askKafka(op, func() func() { return r.bounds(op, opened) })
 	case pipeline.OpRecord:
 		r.askKafka(op, func() func() { return r.read(op, op.Topic) })
 	case pipeline.OpChanges:
@@ -171,7 +172,8 @@ func (r *run) askKafka(op *pipeline.Op, effect func() func()) {
 	}
 }
 
-func (r *run) bounds(op *pipeline.Op) func() {
+// bounds answers a take-over whose connection to Redis was opened at a moment.
+func (r *run) bounds(op *pipeline.Op, opened int64) func() {
 	bounds := map[string]pipeline.Bounds{}
 	for _, topic := range append([]string{topicChanges}, inputs...) {
 		start, end, err := r.w.kafka.Bounds(topic, r.number)
@@ -184,7 +186,7 @@ func (r *run) bounds(op *pipeline.Op) func() {
 		bounds[topic] = pipeline.Bounds{Start: start, End: end}
 	}
 	for _, l := range r.w.losses {
-		if l.number == r.number && l.read < 0 {
+		if l.number == r.number && l.read < 0 && opened > l.when {
 			l.read, l.reader = bounds[""].End, r
 		}
 	}

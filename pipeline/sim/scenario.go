@@ -155,7 +155,7 @@ func (s *Scenario) rules() *ruleset {
 // publish everything, as the command does.
 func drawUntil(s *Scenario, w *workload) int64 {
 	rng := stream(s.Seed, streamUntil)
-	if s.Wall || s.Publish != pipeline.PublishAll || chance(rng, 0.4) {
+	if s.Wall || s.Publish != pipeline.PublishAll || s.Truncation.accepted || chance(rng, 0.4) {
 		return instant.None
 	}
 	if chance(rng, 0.3) {

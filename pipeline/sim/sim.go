@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -23,7 +24,7 @@ func Run(seed uint64, trace bool) (o Outcome) {
 			o.Trace = w.trace.String()
 		}
 		if p := recover(); p != nil {
-			o.Err = fmt.Errorf("at %d ms: panic: %v\n%s", w.tick(), p, stack())
+			o.Err = fmt.Errorf("at %d ms: panic: %v\n%s", w.tick(), p, debug.Stack())
 		}
 	}()
 	o.Err = w.play()
