@@ -129,3 +129,31 @@ func TestAShardWakesWhenItsTimerIsDue(t *testing.T) {
 	b.drive(nil)
 	require.EqualValues(t, 2, b.state.Changes, "the answer from Kafka is young enough")
 }
+
+func TestATakeOverThatWaitsForAPublicationSleeps(t *testing.T) {
+	b := eventful(t)
+	var publication *Op
+	hold := func(op *Op) bool {
+		if op.Kind == OpPublish {
+			publication = op
+		}
+		return op.Kind == OpPublish
+	}
+	for range 40 {
+		b.drive(hold)
+		b.feed()
+		b.pass(700)
+	}
+	require.NotNil(t, publication)
+	b.shard.lose("doubt")
+	for range 40 {
+		b.drive(hold)
+		b.requireRest(t)
+		b.pass(700)
+	}
+	require.Equal(t, phaseBounds, b.shard.phase, "what may still land must be read back")
+	b.serve(publication)
+	b.shard.Done(publication, b.clock)
+	b.drive(nil)
+	require.Equal(t, phaseLive, b.shard.phase)
+}
