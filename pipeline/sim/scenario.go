@@ -73,7 +73,7 @@ func NewScenario(seed uint64) Scenario {
 		DeadParts:  between[int32](rng, 1, 3),
 		Publish:    oneOf(rng, pipeline.PublishAll, pipeline.PublishAll, pipeline.PublishSnapshot, pipeline.PublishNone),
 		Until:      instant.None,
-		Grace:      oneOf[int64](rng, 200, 500, 2000, 5000),
+		Grace:      oneOf[int64](rng, 250, 500, 2000, 5000),
 		Durable:    chance(rng, 0.15),
 		Workers:    between(rng, 1, 3),
 		AppendTime: map[string]bool{topicClicks: chance(rng, 0.5), topicPurchases: chance(rng, 0.5)},

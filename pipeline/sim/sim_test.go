@@ -55,7 +55,7 @@ func sweep(all []uint64, stopAtFirst bool) (Totals, map[uint64]error) {
 
 // repeat is the command that runs a seed again.
 func repeat(seed uint64) string {
-	return fmt.Sprintf("go test ./pipeline/sim -run TestSeeds -sim.seed=%d -sim.verbose", seed)
+	return fmt.Sprintf("go test ./pipeline/sim -run 'TestSeeds$' -sim.seed=%d -sim.verbose", seed)
 }
 
 func report(t *testing.T, failures map[uint64]error) {
