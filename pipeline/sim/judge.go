@@ -81,7 +81,7 @@ func (v *verdict) count() {
 		case "bootstrap":
 			t.Bootstraps++
 		}
-		if b.Version == 1 && b.at > 0 && b.restart {
+		if b.restart {
 			t.Restarted++
 		}
 	}

@@ -79,8 +79,8 @@ func (w *World) values() []string {
 func (t Totals) String() string {
 	hours := float64(t.VirtualMS) / 3_600_000
 	parts := []string{
-		fmt.Sprintf("%d seeds, %.1f virtual hours, %d events, %d commits, %d changes (%d by timers, %d bootstraps), %d dead letters, %d without effect",
-			t.Seeds, hours, t.Events, t.Commits, t.Changes, t.Deadlines, t.Bootstraps, t.DeadLetters, t.WithoutEffect),
+		fmt.Sprintf("%d seeds, %.1f virtual hours, %d events, %d commits, %d changes (%d by timers, %d bootstraps, %d customers begun anew), %d dead letters, %d without effect",
+			t.Seeds, hours, t.Events, t.Commits, t.Changes, t.Deadlines, t.Bootstraps, t.Restarted, t.DeadLetters, t.WithoutEffect),
 		fmt.Sprintf("%d crashes, %d zombies, %d rollbacks, %d lost replies, %d late effects, %d take-overs (%d fenced), %d adopted, %d stops, %d compared with an undisturbed run",
 			t.Crashes, t.Zombies, t.Rollbacks, t.LostReplies, t.Late, t.TakeOvers, t.Fenced, t.Adopted, t.Stops, t.Undisturbeds),
 	}

@@ -13,7 +13,7 @@ import (
 // epoch is where the workloads begin, unix ms: 2026-01-01.
 const epoch int64 = 1767225600000
 
-// append is one batch that a producer sends.
+// parcel is one batch that a producer sends.
 type parcel struct {
 	tick      int64 // virtual ms; negative: it is there before the run begins
 	wall      int64 // the broker's clock then, unix ms
