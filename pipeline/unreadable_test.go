@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -23,7 +24,9 @@ func TestAHashThatANewerVersionWroteStopsThePipeline(t *testing.T) {
 	config.WallClock, config.TimerGrace = true, 2*time.Second // it would run for ever
 	p, err := pipeline.New(config, w.Ports())
 	require.NoError(t, err)
-	err = p.Run(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err = p.Run(ctx)
 	var stop *pipeline.Stop
 	require.ErrorAs(t, err, &stop)
 	require.Equal(t, "state-unreadable", stop.Code)
