@@ -81,11 +81,7 @@ type standing struct {
 
 // lookup reads a customer and the stream time of his shard.
 func lookup(ctx context.Context, c *config.Config, id string) (*standing, error) {
-	var topics []string
-	for _, input := range c.Kafka.Inputs {
-		topics = append(topics, input.Topic)
-	}
-	redis := store.Open(store.Config{Addrs: c.Redis.Addrs, Namespace: c.Namespace, Topics: topics})
+	redis := store.Open(store.Config{Addrs: c.Redis.Addrs, Namespace: c.Namespace, Topics: inputs(c)})
 	defer func() { _ = redis.Close() }() // nothing was written
 	shard, err := shardOf(ctx, redis, c, id)
 	if err != nil {

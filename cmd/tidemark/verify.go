@@ -70,10 +70,7 @@ kept (orders folded early, events too old for an effect) are listed apart.`,
 // runVerify verifies the namespace of a configuration.
 func runVerify(ctx context.Context, o verify.Options, c *config.Config, stderr io.Writer) (*verify.Report, error) {
 	o.Brokers, o.Redis, o.Namespace = c.Kafka.Brokers, c.Redis.Addrs, c.Namespace
-	o.Changes, o.Policy = c.Kafka.Topics.Changes, c.Policy
-	for _, input := range c.Kafka.Inputs {
-		o.Inputs = append(o.Inputs, input.Topic)
-	}
+	o.Inputs, o.Changes, o.Policy = inputs(c), c.Kafka.Topics.Changes, c.Policy
 	bar := newBar(stderr)
 	if bar != nil {
 		o.Progress = bar.verified
