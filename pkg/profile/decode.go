@@ -33,10 +33,11 @@ func (p *Profile) Decode(stored []byte) error {
 }
 
 func (p *Profile) decode(stored []byte) error {
-	message, err := p.parseLine(stored)
+	line, message, err := readLine(stored)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, errDamaged)
 	}
+	p.Segment, p.Since, p.Version, p.Next, p.NextAt = line.Segment, line.Since, line.Version, line.Next, line.NextAt
 	if err := readSchema(message); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // The first line of a stored profile is for readers: compact JSON with what was
 // published last, so that a program in any language can take a customer's
 // segment from the first bytes of the value. There is one spelling for each
-// content, which parseLine insists on.
+// content, which readLine insists on.
 
 var errLine = errors.New(`the first line is not {"lifecycle":…,"since":…,"version":…,"next":…,"next_at":…}`)
 
@@ -47,24 +47,40 @@ func appendInstant(dst []byte, ms int64) []byte {
 	return append(dst, '"')
 }
 
-// parseLine reads the first line and returns what follows it.
-func (p *Profile) parseLine(stored []byte) (rest []byte, err error) {
+// Line is what the first line of a stored profile says.
+type Line struct {
+	Segment segment.Segment // None: forgotten, or only a refund without its order is known
+	Since   int64           // unix ms; None without a segment
+	Version int64           // changes published so far
+	Next    segment.Segment // that follows if no event arrives, None: nothing does
+	NextAt  int64           // unix ms; None without a next segment
+}
+
+// ParseLine reads the first line of a stored profile; what follows it need not
+// be there. It insists on the spelling of this release.
+func ParseLine(stored []byte) (Line, error) {
+	line, _, err := readLine(stored)
+	return line, err
+}
+
+// readLine reads the first line and returns what follows it.
+func readLine(stored []byte) (l Line, rest []byte, err error) {
 	c := cursor{rest: stored, ok: true}
 	c.literal(`{"lifecycle":`)
-	p.Segment = c.name()
+	l.Segment = c.name()
 	c.literal(`,"since":`)
-	p.Since = c.instant()
+	l.Since = c.instant()
 	c.literal(`,"version":`)
-	p.Version = c.integer()
+	l.Version = c.integer()
 	c.literal(`,"next":`)
-	p.Next = c.name()
+	l.Next = c.name()
 	c.literal(`,"next_at":`)
-	p.NextAt = c.instant()
+	l.NextAt = c.instant()
 	c.literal("}\n")
 	if !c.ok {
-		return nil, errLine
+		return Line{}, nil, errLine
 	}
-	return c.rest, nil
+	return l, c.rest, nil
 }
 
 // cursor reads canonical JSON from the front of rest; ok turns false at the
