@@ -28,8 +28,26 @@ type Config struct {
 // Kafka says where the log is.
 type Kafka struct {
 	Brokers []string // host:port
+	TLS     TLS
+	SASL    SASL
 	Inputs  []Input
 	Topics  Topics
+}
+
+// TLS says how connections are encrypted, and by whom the other side is known.
+type TLS struct {
+	Enabled    bool
+	CAFile     string // PEM; empty: the system's authorities
+	CertFile   string // PEM; empty: no certificate of our own is shown
+	KeyFile    string // PEM, of CertFile
+	ServerName string // in the server's certificate; empty: the host of its address
+}
+
+// SASL is how a worker says to Kafka who it is.
+type SASL struct {
+	Mechanism string // none, plain, scram-sha-256 or scram-sha-512
+	Username  string
+	Password  Secret
 }
 
 // Input is one topic of events.
@@ -45,8 +63,20 @@ type Topics struct {
 
 // Redis says where the state is.
 type Redis struct {
-	Addrs      []string // host:port; several: a cluster
-	Durability string   // none, fsync or replicas:n
+	Addrs      []string // host:port; with a Sentinel.Master those of the sentinels
+	Mode       string   // auto, standalone, cluster or sentinel
+	Username   string   // of an ACL user; empty: the default user
+	Password   Secret
+	TLS        TLS
+	Sentinel   Sentinel
+	Durability string // none, fsync or replicas:n; see Durable
+}
+
+// Sentinel says which master the sentinels are asked for, and as whom.
+type Sentinel struct {
+	Master   string // empty: no sentinels
+	Username string
+	Password Secret
 }
 
 // Start says what a first start on a log with history does.
@@ -72,10 +102,11 @@ func Default() *Config {
 		Namespace: "shop",
 		Kafka: Kafka{
 			Brokers: []string{"localhost:9092"},
+			SASL:    SASL{Mechanism: "none"},
 			Inputs:  []Input{{Topic: "purchases"}, {Topic: "clicks"}},
 			Topics:  Topics{Changes: "segment-changes", DeadLetters: "dead-letters"},
 		},
-		Redis:      Redis{Addrs: []string{"localhost:6379"}, Durability: "none"},
+		Redis:      Redis{Addrs: []string{"localhost:6379"}, Mode: "auto", Durability: "none"},
 		Clock:      "wall",
 		TimerGrace: 2 * policy.Second,
 		Start:      Start{Publish: "snapshot"},

@@ -2,6 +2,8 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +21,10 @@ func environment(variables map[string]string) Environment {
 	}
 }
 
-var fixtureEnvironment = environment(map[string]string{"EMPTY": "", "PORT": "9092", "NUMBER": "4", "TEXT": "a: [b"})
+var fixtureEnvironment = environment(map[string]string{"EMPTY": "", "PORT": "9092", "NUMBER": "4", "TEXT": "a: [b", "PASSWORD": hidden})
+
+// hidden is the value of every secret of the fixtures.
+const hidden = "not-to-be-shown"
 
 // Every file in testdata/bad has its exact messages beside it.
 func TestBadFilesHaveTheirExactMessages(t *testing.T) {
@@ -34,6 +39,7 @@ func TestBadFilesHaveTheirExactMessages(t *testing.T) {
 			_, err = Load(file, fixtureEnvironment)
 			require.Error(t, err)
 			require.Equal(t, strings.TrimSpace(string(want)), err.Error())
+			require.NotContains(t, err.Error(), hidden)
 		})
 	}
 }
@@ -105,7 +111,12 @@ func TestWhatIsPrintedLoadsToTheSame(t *testing.T) {
 	odd.Namespace = "acme"
 	odd.Kafka.Brokers = []string{"a:1", "b:2"}
 	odd.Kafka.Inputs = []Input{{Topic: "null"}}
+	odd.Kafka.TLS = TLS{Enabled: true, CAFile: "ca.pem", CertFile: "/etc/cert.pem", KeyFile: "../key.pem", ServerName: "kafka"}
+	odd.Kafka.SASL = SASL{Mechanism: "scram-sha-256", Username: "${NO} \"name\"", Password: Secret{hidden, "${PASSWORD}"}}
 	odd.Redis.Durability = "replicas:2"
+	odd.Redis.Username, odd.Redis.Password = "tidemark", Secret{"a: [b", "${TEXT}"}
+	odd.Redis.TLS = TLS{Enabled: true}
+	odd.Redis.Mode, odd.Redis.Sentinel = "sentinel", Sentinel{Master: "main", Username: "watcher", Password: Secret{hidden, "${PASSWORD}"}}
 	odd.Server.Listen = ""
 	odd.TimerGrace = 250 * policy.Millisecond
 	odd.Start.AcceptTruncated = true
@@ -121,6 +132,45 @@ func TestWhatIsPrintedLoadsToTheSame(t *testing.T) {
 	}
 }
 
+// Nothing that could be written to a log or a terminal has a secret in it.
+func TestSecretsAreNotShown(t *testing.T) {
+	c, err := Load("testdata/good/secured.yaml", fixtureEnvironment)
+	require.NoError(t, err)
+	for _, secret := range []Secret{c.Kafka.SASL.Password, c.Redis.Password, c.Redis.Sentinel.Password} {
+		require.Equal(t, hidden, secret.Reveal())
+		require.Equal(t, "${PASSWORD}", secret.String())
+	}
+	var printed bytes.Buffer
+	require.NoError(t, Print(&printed, c))
+	require.Contains(t, printed.String(), "    password: ${PASSWORD} ")
+	asJSON, err := json.Marshal(c)
+	require.NoError(t, err)
+	for _, text := range []string{printed.String(), string(asJSON), fmt.Sprint(c.Kafka, c.Redis), fmt.Sprintf("%+v %#v", *c, c.Redis)} {
+		require.NotContains(t, text, hidden)
+	}
+	_, err = parse("printed.yaml", printed.Bytes(), environment(nil))
+	require.ErrorContains(t, err, "kafka.sasl.password: the environment variable PASSWORD is not set")
+}
+
+func TestFilesAreMeantFromTheFolderOfTheConfiguration(t *testing.T) {
+	c, err := Load("testdata/good/secured.yaml", fixtureEnvironment)
+	require.NoError(t, err)
+	require.Equal(t, TLS{Enabled: true, CAFile: filepath.Join("testdata", "good", "certificates", "ca.pem"), CertFile: "/etc/tidemark/cert.pem",
+		KeyFile: "/etc/tidemark/key.pem", ServerName: "kafka.example"}, c.Kafka.TLS)
+	require.Equal(t, TLS{Enabled: true}, c.Redis.TLS)
+}
+
+func TestDurability(t *testing.T) {
+	for text, want := range map[string]struct {
+		replicas int
+		fsync    bool
+	}{"none": {}, "fsync": {fsync: true}, "replicas:3": {replicas: 3}} {
+		replicas, fsync := (&Redis{Durability: text}).Durable()
+		require.Equal(t, want.replicas, replicas, text)
+		require.Equal(t, want.fsync, fsync, text)
+	}
+}
+
 func TestThePrintedDefaults(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, Print(&out, Default()))
@@ -132,7 +182,7 @@ func TestThePrintedDefaults(t *testing.T) {
 func TestEveryFieldHasAComment(t *testing.T) {
 	c := Default()
 	settings := append(c.settings(), policySettings(c.Policy)...)
-	require.Len(t, settings, 28)
+	require.Len(t, settings, 47)
 	for _, s := range settings {
 		require.NotEmpty(t, s.comment, s.path)
 	}

@@ -68,6 +68,9 @@ func (r *reader) expandScalar(path string, node *yaml.Node) {
 	if !strings.Contains(node.Value, "${") {
 		return
 	}
+	if match := reference.FindStringSubmatch(node.Value); match != nil && match[1] == "" && match[0] == node.Value {
+		r.references[node] = node.Value
+	}
 	expanded, err := expandText(node.Value, r.env)
 	if err != nil {
 		r.add(node, path, err.Error())

@@ -33,7 +33,7 @@ func Load(path string, env Environment) (*Config, error) {
 
 func parse(file string, document []byte, env Environment) (*Config, error) {
 	c := Default()
-	r := reader{file: file, env: env, settings: c.settings(), lines: map[string]int{}}
+	r := reader{file: file, env: env, settings: c.settings(), lines: map[string]int{}, references: map[*yaml.Node]string{}}
 	if root := r.tree(document); root != nil {
 		r.expand("", root)
 		r.section("", root.Content[0])
@@ -125,7 +125,7 @@ func (r *reader) readPolicy(c *Config) {
 		r.add(node, "policy.file", "opening the policy: "+err.Error())
 		return
 	}
-	other := reader{file: file, env: r.env}
+	other := reader{file: file, env: r.env, references: map[*yaml.Node]string{}}
 	if root := other.tree(document); root != nil {
 		other.expand("", root)
 		other.parsePolicy(c, root.Content[0], file, "")

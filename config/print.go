@@ -82,6 +82,13 @@ func text(value any) (string, error) {
 		value = topics
 	case *policy.Duration:
 		value = v.String()
+	case *filename:
+		value = string(*v)
+	case *Secret:
+		if v.reference == "" {
+			return `""`, nil
+		}
+		return v.reference, nil // it stays one: whoever loads what is printed needs the variable, too
 	}
 	if err := node.Encode(value); err != nil {
 		return "", err

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,8 @@ type reader struct {
 	lines    map[string]int // where each path was given
 	policy   *yaml.Node     // the section of the policy, nil where there is none
 	problems Problems
+
+	references map[*yaml.Node]string // values that are one variable: ${NAME}
 }
 
 func (r *reader) add(node *yaml.Node, path, message string) {
@@ -93,6 +96,10 @@ func (r *reader) leaf(s setting, node *yaml.Node) {
 	switch value := s.value.(type) {
 	case *string:
 		*value = text
+	case *filename:
+		*value = r.beside(text)
+	case *Secret:
+		r.secret(s.path, value, node)
 	case *bool:
 		if text != "true" && text != "false" {
 			r.add(node, s.path, strconv.Quote(text)+" is neither true nor false")
@@ -106,6 +113,32 @@ func (r *reader) leaf(s setting, node *yaml.Node) {
 			return
 		}
 		*value = d
+	}
+}
+
+// filename is the path of a file. A relative one is meant from the folder of the
+// configuration, wherever the process runs.
+type filename string
+
+func (r *reader) beside(name string) filename {
+	if name == "" || filepath.IsAbs(name) {
+		return filename(name)
+	}
+	return filename(filepath.Join(filepath.Dir(r.file), name))
+}
+
+// secret reads a value that must not stand in a file. What stands there all the
+// same is not repeated.
+func (r *reader) secret(path string, into *Secret, node *yaml.Node) {
+	name, referred := r.references[node]
+	switch {
+	case node.Value == "" && !referred:
+	case !referred:
+		r.add(node, path, "must be a variable of the environment, such as ${PASSWORD}, and nothing else: a secret does not belong in this file")
+	case node.Value == "":
+		r.add(node, path, "the environment variable "+strings.Trim(name, "${}")+" is empty")
+	default:
+		*into = Secret{value: node.Value, reference: name}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,9 +23,11 @@ func (r *reader) validate(c *Config) {
 		r.wrong("namespace", "%q must be 1 to 100 letters, digits, dots, underscores or hyphens", c.Namespace)
 	}
 	r.addresses("kafka.brokers", c.Kafka.Brokers)
+	r.tls("kafka.tls", &c.Kafka.TLS)
+	r.sasl(&c.Kafka.SASL)
 	r.topics(c.Kafka)
 	r.addresses("redis.addrs", c.Redis.Addrs)
-	r.durability(c.Redis.Durability)
+	r.redis(&c.Redis)
 	r.choice("clock", c.Clock, "wall", "event")
 	if c.Clock == "wall" && c.TimerGrace < 250*policy.Millisecond {
 		r.wrong("timer_grace", "%s is less than 250ms: Kafka's answers are older than that before they are read", c.TimerGrace)
@@ -51,14 +54,13 @@ func (r *reader) wrong(path, format string, values ...any) {
 	r.problems = append(r.problems, Problem{File: r.file, Line: r.lines[path], Path: path, Message: fmt.Sprintf(format, values...)})
 }
 
-func (r *reader) choice(path, value string, allowed ...string) {
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
+func (r *reader) choice(path, value string, allowed ...string) bool {
+	if slices.Contains(allowed, value) {
+		return true
 	}
 	last := len(allowed) - 1
 	r.wrong(path, "%q must be %s or %s", value, strings.Join(allowed[:last], ", "), allowed[last])
+	return false
 }
 
 func (r *reader) addresses(path string, addresses []string) {
@@ -73,6 +75,11 @@ func (r *reader) addresses(path string, addresses []string) {
 // address checks host:port. A server may leave the host out: it then listens on
 // all of them.
 func (r *reader) address(path, address string, anyHost bool) {
+	if strings.ContainsAny(address, "@/") {
+		// It may be a URL with a password in it.
+		r.wrong(path, "must be host:port and nothing else: users and passwords have settings of their own")
+		return
+	}
 	host, port, err := net.SplitHostPort(address)
 	number, numberErr := strconv.Atoi(port)
 	if err != nil || numberErr != nil || number < 0 || number > 65535 || (host == "" && !anyHost) || (number == 0 && !anyHost) {
@@ -109,14 +116,4 @@ func (r *reader) topics(k Kafka) {
 	}
 	check("kafka.topics.changes", k.Topics.Changes)
 	check("kafka.topics.dead_letters", k.Topics.DeadLetters)
-}
-
-func (r *reader) durability(value string) {
-	if value == "none" || value == "fsync" {
-		return
-	}
-	count, ok := strings.CutPrefix(value, "replicas:")
-	if n, err := strconv.Atoi(count); !ok || err != nil || n < 1 || n > 100 {
-		r.wrong("redis.durability", "%q must be none, fsync or replicas:n, such as replicas:1", value)
-	}
 }
