@@ -6,6 +6,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/change"
 )
 
 // idleCommit is how many ms a shard without events keeps to itself that stream
@@ -30,6 +31,9 @@ type batch struct {
 
 	firstTimer int64 // earliest of the armed
 	trimmed    bool  // Kafka acknowledged changes
+
+	recordBytes []int64 // of the records consumed, by lane
+	moves       change.Moves
 }
 
 func newBatch() batch { return batch{firstTimer: noTimer} }
@@ -49,8 +53,10 @@ func (b *batch) idle() bool { return b.records == 0 && len(b.dirty) == 0 && len(
 func (b *batch) last(lane int, st *staged) {
 	for len(b.lasts) <= lane {
 		b.lasts = append(b.lasts, recordbatch.Record{Offset: -1})
+		b.recordBytes = append(b.recordBytes, 0)
 	}
 	b.lasts[lane] = st.record
+	b.recordBytes[lane] += int64(st.record.Size())
 }
 
 // bury keeps a rejected record as it came.
@@ -125,11 +131,13 @@ func (s *Shard) commit() *Op {
 	c := &store.Commit{Head: head, State: &state, Timers: s.open.timers(), Outbox: s.outbox.encode(make([]byte, 0, s.outbox.bytes))}
 	c.Customers = s.values()
 	s.writingTimer = s.open.firstTimer
+	op := &Op{Kind: OpCommit, Commit: s.mutateCommit(c), From: s.outbox.end(), Moves: s.open.moves,
+		Bytes: append([]int64(nil), s.open.recordBytes...)}
 	s.open.reset()
 	s.cache.turn++
 	s.idleSince = s.tick
 	s.tally.Commits++
-	return s.start(&Op{Kind: OpCommit, Commit: s.mutateCommit(c), From: s.outbox.end()})
+	return s.start(op)
 }
 
 // values encodes the changed customers; those of whom nothing is left to store
@@ -183,7 +191,8 @@ func (b *batch) reset() {
 	for i := range b.lasts {
 		b.lasts[i].Offset = -1
 	}
-	*b = batch{dirty: b.dirty[:0], armed: b.armed[:0], lasts: b.lasts, firstTimer: noTimer}
+	clear(b.recordBytes)
+	*b = batch{dirty: b.dirty[:0], armed: b.armed[:0], lasts: b.lasts, recordBytes: b.recordBytes, firstTimer: noTimer}
 }
 
 func names(entries []*entry) []string {

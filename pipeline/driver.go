@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/tidemark/tidemark/pipeline/metrics"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 )
@@ -21,6 +24,7 @@ type driver struct {
 	config  *ShardConfig
 	changes string
 	ports   *Ports
+	group   Group
 	clock   func() Clock
 	tail    *fetcher // at the logs' ends
 	behind  *fetcher // where more is known to be
@@ -31,9 +35,20 @@ type driver struct {
 	drain   <-chan struct{}
 	running sync.WaitGroup
 	session *sessionWorker
-	status  atomic.Pointer[Status]
 	trouble troubles
 	wants   [2][]source.Position
+	log     *zap.Logger
+
+	meter  *metrics.Metrics
+	stored store.State // as last committed or taken over
+	told   Tally       // what the metrics have of the shard's
+	status atomic.Pointer[Status]
+	turned atomic.Int64 // tick of the loop's last turn
+
+	noted   int64 // tick of the last status
+	silence int64 // tick of the last line about silence
+	changed bool  // something was stored since
+	gained  bool  // that the shard works was logged
 }
 
 // delivery is the answer to one fetch. read is called when the shard has it and
@@ -42,14 +57,6 @@ type delivery struct {
 	fetched source.Fetched
 	asked   int64 // tick at which the question went out
 	read    func()
-}
-
-// Status is what a shard looks like from outside.
-type Status struct {
-	Shard int32
-	State store.State // as last committed
-	Tally Tally
-	Live  bool
 }
 
 // run drives the shard until it has finished, was drained, stops with a reason,
@@ -65,9 +72,11 @@ func (d *driver) run(ctx context.Context) error {
 	drain := d.drain
 	for {
 		now := d.clock()
+		d.turned.Store(now.Tick)
 		for op := d.shard.Next(now); op != nil; op = d.shard.Next(now) {
 			d.start(io, op)
 		}
+		d.watch(now)
 		if stop := d.shard.Stopped(); stop != nil {
 			return fmt.Errorf("shard %d: %w", d.config.Shard, stop)
 		}
@@ -120,26 +129,15 @@ func (d *driver) wait(timer *time.Timer, now Clock) {
 // finish hands an answer to the shard.
 func (d *driver) finish(op *Op) {
 	now := d.clock()
+	d.book(op, now)
 	d.shard.Done(op, now)
 	d.trouble.tell(op, now.Tick)
-	if op.Err == nil && (op.Kind == OpCommit || op.Kind == OpTake) {
-		d.report(op)
-	}
-}
-
-func (d *driver) report(op *Op) {
-	status := &Status{Shard: d.config.Shard, Tally: d.shard.Tally(), Live: op.Kind == OpCommit}
-	if op.Kind == OpCommit {
-		status.State = *op.Commit.State
-	} else {
-		status.State = op.State.Clone()
-	}
-	d.status.Store(status)
 }
 
 // start begins an I/O; its answer comes through done. What belongs to the
 // store goes through the session, one after the other.
 func (d *driver) start(ctx context.Context, op *Op) {
+	op.begun = time.Now()
 	switch op.Kind {
 	case OpHead:
 		d.closeSession()
@@ -170,7 +168,7 @@ func (d *driver) perform(ctx context.Context, op *Op) {
 	shard := d.config.Shard
 	switch op.Kind {
 	case OpGroup:
-		op.Err = d.ports.Group.Commit(ctx, shard, op.Offsets)
+		op.Err = d.group.Commit(ctx, shard, op.Offsets)
 	case OpBounds:
 		op.Err = d.bounds(ctx, op)
 	case OpRecord:

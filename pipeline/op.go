@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"time"
+
 	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/change"
 )
 
 // OpKind names one sort of I/O that a shard asks for.
@@ -54,6 +57,13 @@ type Op struct {
 	Commit        *store.Commit
 	Records       []sink.Record
 
+	// For those who watch.
+	begun time.Time    // set by the driver
+	Cause string       // OpHead: why the shard is taken over
+	Bytes []int64      // OpCommit: of the records consumed, by input
+	Moves change.Moves // OpCommit: changes made
+	Waits []Wait       // OpPublish: since when each record has been waited for
+
 	State   store.State
 	Outbox  []byte
 	Bounds  map[string]Bounds
@@ -62,6 +72,13 @@ type Op struct {
 	Timers  []store.Timer
 	Base    int64
 	Err     error
+}
+
+// Wait is since when the world could have been told a change: the timestamp of
+// the record that caused it, or the deadline.
+type Wait struct {
+	Cause change.Kind
+	Since int64 // unix ms; None where it is not known: made before the take-over
 }
 
 // Bounds are the ends of one partition's log: the first offset there is, and

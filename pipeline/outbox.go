@@ -27,7 +27,9 @@ type unsent struct {
 	effectiveAt int64
 	value, at   []byte
 	trace       []byte // traceparent of the event that caused it, nil if it had none
-	found       bool   // in the changes topic, by a take-over that is still reading it
+	cause       change.Kind
+	since       int64 // unix ms: see Wait
+	found       bool  // in the changes topic, by a take-over that is still reading it
 }
 
 // outbox is the changes of a shard on their way to Kafka, in the order in which
@@ -161,7 +163,7 @@ func decodeOutbox(raw []byte) (outbox, error) {
 			return outbox{}, fmt.Errorf("reading the outbox: %w", err)
 		}
 		o.add(unsent{customer: head.Customer, id: head.ID, version: head.Version,
-			effectiveAt: head.EffectiveAt, value: value, at: at, trace: trace})
+			effectiveAt: head.EffectiveAt, value: value, at: at, trace: trace, since: instant.None})
 	}
 	o.stored = len(o.entries)
 	return o, nil
@@ -182,6 +184,15 @@ func (o *outbox) records(source string, limit int, now int64) []sink.Record {
 		records = append(records, u.record(source, now))
 	}
 	return records
+}
+
+// waits tells since when each of the first n entries has been waited for.
+func (o *outbox) waits(n int) []Wait {
+	waits := make([]Wait, n)
+	for i := range waits {
+		waits[i] = Wait{Cause: o.entries[i].cause, Since: o.entries[i].since}
+	}
+	return waits
 }
 
 // traceParent keeps a header of W3C trace context, version 00 or a later one that

@@ -106,6 +106,7 @@ func (s *Shard) begin(cause string) {
 	s.epoch++
 	s.phase = phaseHead
 	s.take = takeOver{}
+	s.cause = cause
 	s.tally.TakeOvers[cause]++
 	if s.cache == nil || !mutated(MemoryKept) {
 		s.cache = newCache(s.cfg.Limits.CacheBytes)

@@ -37,6 +37,23 @@ type Group interface {
 	Commit(ctx context.Context, shard int32, offsets map[string]int64) error
 }
 
+// Members shares the shards out among the workers of a namespace.
+// *ConsumerGroup is one.
+type Members interface {
+	// Next waits for this worker's next share; the one before must be released.
+	Next(ctx context.Context) (*Share, error)
+	// Leave gives the membership up. The last share's shards must be at rest.
+	Leave()
+}
+
+// Share is what this worker owns until the group is divided anew.
+type Share struct {
+	Shards  []int32         // in order
+	Group   Group           // commits as the owner of this share
+	Over    <-chan struct{} // closed when the shards have to be given back
+	Release func()          // says that they are at rest
+}
+
 // alone is the group of a process that owns every shard by itself.
 type alone struct{}
 
@@ -48,6 +65,5 @@ type Ports struct {
 	Store   Store
 	Sink    Sink
 	Letters Letters
-	Group   Group      // nil: this process owns all shards
 	Time    TimeServer // nil: the worker's clock alone counts
 }

@@ -9,7 +9,7 @@ func (s *Shard) publish() *Op {
 		return nil
 	}
 	records := s.outbox.records(s.cfg.Source, s.cfg.Limits.PublishBytes>>s.smaller, s.now)
-	return s.start(&Op{Kind: OpPublish, Records: records})
+	return s.start(&Op{Kind: OpPublish, Records: records, Waits: s.outbox.waits(len(records))})
 }
 
 // published takes the answer. An error does not mean that nothing was written:

@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/change"
 	"github.com/tidemark/tidemark/pkg/customer"
 	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -30,6 +31,7 @@ type Shard struct {
 	// One ownership, from a take-over to the first doubt. Any answer but OK from
 	// the store throws all of it away (lose).
 	epoch        uint64
+	cause        string // why it began
 	phase        phase
 	take         takeOver
 	token        string
@@ -88,6 +90,8 @@ type Tally struct {
 	Commits    int64
 	Published  int64
 	TimerFires int64
+	Hits       int64 // customers found in memory
+	Misses     int64 // customers that had to be loaded
 }
 
 // NewShard returns a shard that begins by taking itself over.
@@ -269,7 +273,10 @@ func (s *Shard) stage(i int) {
 // entry finds a customer, or notes that he has to be loaded.
 func (s *Shard) entry(id string) *entry {
 	e, known := s.cache.get(id)
-	if !known {
+	if known {
+		s.tally.Hits++
+	} else {
+		s.tally.Misses++
 		s.missing = append(s.missing, e)
 	}
 	return e
@@ -344,7 +351,7 @@ func (s *Shard) accept(st *staged) {
 	count(&topic.Counts, outcome)
 	if len(s.changes) > 0 {
 		trace, _ := st.record.Header(headerTrace)
-		s.emit(e, now, trace)
+		s.emit(e, now, trace, timestamp(&st.record))
 	}
 	if mutated(TimersAfterEvent) {
 		s.settle(e, now)
@@ -372,7 +379,7 @@ func (s *Shard) settle(e *entry, t int64) {
 		s.changes = s.rules.Fire(p, e.id, boundary(t), s.quietUntil(), s.changes)
 	}
 	s.tally.TimerFires += int64(len(s.changes))
-	s.emit(e, at, nil)
+	s.emit(e, at, nil, instant.None)
 }
 
 // fire brings a customer to the present stream time because his timer is due.
@@ -386,8 +393,9 @@ func (s *Shard) fire(e *entry) {
 }
 
 // emit puts the changes just made into the outbox, with where the shard stands:
-// the inputs' next offsets and a stream time.
-func (s *Shard) emit(e *entry, clock int64, trace []byte) {
+// the inputs' next offsets and a stream time. since is the timestamp of the
+// record that caused them, None where it was a deadline.
+func (s *Shard) emit(e *entry, clock int64, trace []byte, since int64) {
 	if len(s.changes) == 0 {
 		return
 	}
@@ -396,8 +404,13 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte) {
 		c := &s.changes[i]
 		value, id := s.encoder.Append(s.outbox.room(), c)
 		value = s.outbox.keep(value)
+		waited := since
+		if c.Cause == change.Timer {
+			waited = c.EffectiveAt
+		}
 		s.outbox.add(unsent{customer: e.id, id: id, version: c.Version, effectiveAt: c.EffectiveAt,
-			value: value, at: at, trace: traceParent(trace)})
+			value: value, at: at, trace: traceParent(trace), cause: c.Cause, since: waited})
+		s.open.moves.Add(c)
 		s.state.Changes++
 	}
 	if mutated(SentBeforeStored) {

@@ -35,7 +35,7 @@ func (s *Shard) takeOver() *Op {
 	}
 	switch s.phase {
 	case phaseHead:
-		return s.start(&Op{Kind: OpHead})
+		return s.start(&Op{Kind: OpHead, Cause: s.cause})
 	case phaseGroup:
 		return s.start(&Op{Kind: OpGroup, Offsets: s.offsets()})
 	case phaseTake:

@@ -88,6 +88,15 @@ func (c *Client) Transport() *kafka.Transport { return c.transport }
 // Addr is the address to give with requests through Transport.
 func (c *Client) Addr() net.Addr { return c.addr }
 
+// Dialer opens connections that end with the client, for what kafka-go does not
+// do through a Transport: a consumer group.
+func (c *Client) Dialer() *kafka.Dialer {
+	return &kafka.Dialer{ClientID: c.cfg.ClientID, DialFunc: c.conns.dial, Timeout: answerTimeout}
+}
+
+// Brokers are the addresses that the client was opened with.
+func (c *Client) Brokers() []string { return slices.Clone(c.cfg.Brokers) }
+
 // Observe lets the client see the error of a request that went through
 // Transport, and returns it. When it says that a leader moved or cannot be
 // reached, the leaders are looked up anew before the next request, and not

@@ -22,6 +22,10 @@ const (
 	Recovery                  // Redis had lost what was published
 )
 
+// Kinds is the number of kinds, the zero one included: an array indexed by Kind
+// has this length.
+const Kinds = 7
+
 var kindNames = [...]string{Event: "event", Timer: "timer", Policy: "policy", Forget: "forget", Bootstrap: "bootstrap", Recovery: "recovery"}
 
 // String is the kind's name in the published value, "" for the zero Kind.

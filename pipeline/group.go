@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"go.uber.org/zap"
+
+	"github.com/tidemark/tidemark/pipeline/source"
+)
+
+// How a member takes part in its group. A rebalance is noticed at the next
+// heartbeat, and while it lasts every shard of every worker rests.
+const (
+	heartbeatInterval = time.Second
+	rebalanceTimeout  = 15 * time.Second // more than a drain takes
+	joinBackoff       = 500 * time.Millisecond
+	leaveTimeout      = 3 * time.Second
+	quietJoins        = 10 // failures in a row that a group's first start is excused
+)
+
+// DefaultSessionTimeout is how long a worker that died keeps its shards.
+const DefaultSessionTimeout = 10 * time.Second
+
+// GroupConfig says which group shares the shards out.
+type GroupConfig struct {
+	ID             string
+	Inputs         []string // topics
+	Partitions     int32    // shards there are; what the inputs have beyond them is nobody's
+	SessionTimeout time.Duration
+	Log            *zap.Logger
+}
+
+// ConsumerGroup is this worker's membership of Kafka's consumer group of the
+// namespace, which decides who owns which shards.
+type ConsumerGroup struct {
+	config GroupConfig
+	group  *kafka.ConsumerGroup
+	left   sync.Once
+}
+
+// JoinGroup begins to take part in the group. That it cannot shows in Next.
+func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error) {
+	if config.SessionTimeout == 0 {
+		config.SessionTimeout = DefaultSessionTimeout
+	}
+	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID:                config.ID,
+		Brokers:           client.Brokers(),
+		Dialer:            client.Dialer(),
+		Topics:            config.Inputs,
+		GroupBalancers:    []kafka.GroupBalancer{balancer{partitions: int(config.Partitions)}},
+		HeartbeatInterval: min(heartbeatInterval, config.SessionTimeout/3),
+		SessionTimeout:    config.SessionTimeout,
+		RebalanceTimeout:  rebalanceTimeout,
+		JoinGroupBackoff:  joinBackoff,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("joining consumer group %s: %w", config.ID, err)
+	}
+	return &ConsumerGroup{config: config, group: group}, nil
+}
+
+// balancer is kafka-go's range balancer over the shards that the namespace has:
+// the partitions of one number go to one worker, in all topics, also where one
+// topic has grown since.
+type balancer struct {
+	kafka.RangeGroupBalancer
+	partitions int
+}
+
+// AssignGroups leaves out what is beyond the shards.
+func (b balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+	shards := slices.DeleteFunc(slices.Clone(partitions), func(p kafka.Partition) bool { return p.ID >= b.partitions })
+	return b.RangeGroupBalancer.AssignGroups(members, shards)
+}
+
+// Next waits until the group has given this worker its share, for as long as it
+// takes; only the end of ctx or of the membership is an error.
+func (g *ConsumerGroup) Next(ctx context.Context) (*Share, error) {
+	for failures := 0; ; failures++ {
+		generation, err := g.group.Next(ctx)
+		switch {
+		case err == nil:
+			if failures > quietJoins {
+				g.config.Log.Info("joined the consumer group", zap.Int("failures", failures))
+			}
+			return g.share(generation), nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, kafka.ErrGroupClosed):
+			return nil, fmt.Errorf("joining consumer group %s: %w", g.config.ID, err)
+		case failures%(6*quietJoins) == quietJoins || (failures == 0 && !starting(err)):
+			g.config.Log.Warn("joining the consumer group; trying again", zap.String("group", g.config.ID), zap.Error(err))
+		}
+	}
+}
+
+// starting reports an error that a group's coordinator gives while it or the
+// group begins, and which passes within seconds.
+func starting(err error) bool {
+	for _, passing := range []kafka.Error{kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup,
+		kafka.GroupLoadInProgress, kafka.RebalanceInProgress, kafka.UnknownMemberId} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+// share is what a generation of the group gives to this member. The function
+// that is started stands for the shards' work: the group goes on to the next
+// generation only when it has returned.
+func (g *ConsumerGroup) share(generation *kafka.Generation) *Share {
+	over, released := make(chan struct{}), make(chan struct{})
+	s := &Share{Group: committer{generation}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
+	for _, p := range generation.Assignments[g.config.Inputs[0]] {
+		s.Shards = append(s.Shards, int32(p.ID))
+	}
+	slices.Sort(s.Shards)
+	generation.Start(func(ctx context.Context) {
+		<-ctx.Done()
+		close(over)
+		<-released
+	})
+	return s
+}
+
+// Leave gives the membership up, so that the others get its share at once and
+// not after the session time-out. The shards must be at rest.
+func (g *ConsumerGroup) Leave() {
+	g.left.Do(func() {
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			_ = g.group.Close() // it always returns nil
+		}()
+		select {
+		case <-closed:
+		case <-time.After(leaveTimeout): // a coordinator that does not answer finds out by itself
+		}
+	})
+}
+
+// committer commits offsets as a member of one generation: whoever is not in it
+// any more is told so.
+type committer struct{ generation *kafka.Generation }
+
+// Commit commits the next offsets of one shard.
+func (c committer) Commit(_ context.Context, shard int32, offsets map[string]int64) error {
+	all := make(map[string]map[int]int64, len(offsets))
+	for topic, offset := range offsets {
+		all[topic] = map[int]int64{int(shard): offset}
+	}
+	if err := c.generation.CommitOffsets(all); err != nil {
+		return fmt.Errorf("committing offsets of shard %d to the group: %w", shard, err)
+	}
+	return nil
+}
