@@ -7,16 +7,18 @@ import (
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
-// Stop says why a shard does not go on, and what to do about it. It never goes
-// on by skipping something in silence.
+// Stop says why a shard does not go on, or a worker does not start, and what to
+// do about it. It never goes on by skipping something in silence.
 type Stop struct {
-	Code   string // of the runbook
+	Code   string // heading of its page in docs/runbook.md
 	Reason string
 	Remedy string
 }
 
-// Error is the reason and the remedy.
-func (s *Stop) Error() string { return s.Reason + ": " + s.Remedy }
+// Error is the reason, the remedy, and where to read more.
+func (s *Stop) Error() string {
+	return s.Reason + ": " + s.Remedy + "; see docs/runbook.md#" + s.Code
+}
 
 // Stopped is why the shard stopped, nil while it runs.
 func (s *Shard) Stopped() *Stop { return s.stop }

@@ -72,7 +72,7 @@ func TestStops(t *testing.T) {
 			require.NotNil(t, stop)
 			require.Equal(t, c.code, stop.Code)
 			require.NotEmpty(t, stop.Remedy)
-			require.Contains(t, stop.Error(), stop.Remedy)
+			require.Equal(t, stop.Reason+": "+stop.Remedy+"; see docs/runbook.md#"+c.code, stop.Error())
 			require.Equal(t, commits, b.ops[OpCommit], "a shard that stops writes nothing")
 			b.again(t, func(s *ShardConfig) { s.AcceptTruncated = true })
 			if c.accept {

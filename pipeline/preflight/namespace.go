@@ -1,0 +1,111 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/pipeline/store"
+)
+
+// askAtOnce bounds how many shards are asked for at the same time.
+const askAtOnce = 8
+
+// namespace compares what is stored with the policy, the partitions and the logs.
+func (k *check) namespace(ctx context.Context) error {
+	ours := store.Namespace{Policy: k.config.Policy.Version(), Document: k.config.Policy.Document(), Partitions: k.partitions}
+	theirs, err := k.Redis.Namespace(ctx)
+	if err != nil {
+		return k.unreadable(err)
+	}
+	shards, err := k.shards(ctx)
+	if err != nil {
+		return k.unreadable(err)
+	}
+	if !k.same(theirs, ours) || !k.sameShards(shards, ours) {
+		return nil // the offsets of another namespace tell nothing
+	}
+	if err := k.reach(ctx, shards); err != nil || len(k.refused) > 0 {
+		return err
+	}
+	// Last, so that a start which is refused leaves nothing that has to be undone.
+	theirs, err = k.Redis.Claim(ctx, ours)
+	if err != nil {
+		return k.unreadable(err)
+	}
+	k.same(theirs, ours)
+	return nil
+}
+
+// shards reads what is stored of every shard.
+func (k *check) shards(ctx context.Context) ([]store.State, error) {
+	states := make([]store.State, k.partitions)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(askAtOnce)
+	for i := range states {
+		group.Go(func() (err error) {
+			states[i], err = k.Redis.Stored(ctx, int32(i))
+			return err
+		})
+	}
+	return states, group.Wait()
+}
+
+// unreadable refuses what this version cannot read; other errors stay.
+func (k *check) unreadable(err error) error {
+	if !errors.Is(err, store.ErrUnreadable) {
+		return err
+	}
+	k.refuse("state-unreadable", err.Error(), "if a newer version wrote it, run that version; else restore Redis from a back-up")
+	return nil
+}
+
+// same refuses a namespace that was made by another policy or for other
+// partitions, and tells what differs.
+func (k *check) same(theirs, ours store.Namespace) bool {
+	fine := true
+	if theirs.Policy != "" && theirs.Policy != ours.Policy {
+		var differences []string
+		if theirs.Document != "" {
+			for _, d := range k.config.Policy.Differences(theirs.Document) {
+				differences = append(differences, d.String())
+			}
+		}
+		k.otherPolicy(theirs.Policy, ours.Policy, differences)
+		fine = false
+	}
+	if theirs.Partitions != 0 && theirs.Partitions != ours.Partitions {
+		k.otherPartitions(theirs.Partitions, ours.Partitions)
+		fine = false
+	}
+	return fine
+}
+
+// sameShards is same for what the shards themselves know. It decides where the
+// namespace's own hash is missing: an older version wrote none, a Redis Cluster
+// may lose the node that had it.
+func (k *check) sameShards(shards []store.State, ours store.Namespace) bool {
+	for i := range shards {
+		s := store.Namespace{Policy: shards[i].Policy, Partitions: shards[i].Partitions}
+		if !k.same(s, ours) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k *check) otherPolicy(theirs, ours string, differences []string) {
+	reason := fmt.Sprintf("namespace %s was made by policy version %s, but the configuration has %s", k.config.Servers.Namespace, theirs, ours)
+	if len(differences) > 0 {
+		reason += " (" + strings.Join(differences, ", ") + ")"
+	}
+	k.refuse("policy-differs", reason, "start with the namespace's policy, or choose another namespace for the new one")
+}
+
+func (k *check) otherPartitions(theirs, ours int32) {
+	k.refuse("partitions-differ", fmt.Sprintf("namespace %s was made for %d partitions, but the inputs have %d", k.config.Servers.Namespace, theirs, ours),
+		"keep the partition count, or choose another namespace and replay")
+}

@@ -1,0 +1,77 @@
+package topics
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/createtopics"
+
+	"github.com/tidemark/tidemark/pipeline/source"
+)
+
+const createTimeout = 30 * time.Second
+
+// Create makes the topics that are missing, with so many partitions and
+// replicas (-1: as many as the brokers make by default), and returns their
+// names. Topics that exist stay as they are.
+func (u *Use) Create(ctx context.Context, client *source.Client, partitions int32, replicas int16) (created []string, err error) {
+	// The dead letters come last: how large they may be follows from the inputs.
+	for _, names := range [][]string{append([]string{u.Changes}, u.Inputs...), {u.DeadLetters}} {
+		topics, err := Describe(ctx, client, u.Names())
+		if err != nil {
+			return created, err
+		}
+		var requests []createtopics.RequestTopic
+		for i := range topics {
+			for _, name := range names {
+				if t := &topics[i]; t.Name == name && !t.Exists() {
+					requests = append(requests, createtopics.RequestTopic{Name: name, NumPartitions: partitions,
+						ReplicationFactor: replicas, Configs: u.settings(name, topics)})
+				}
+			}
+		}
+		some, err := create(ctx, client, requests)
+		created = append(created, some...)
+		if err != nil {
+			return created, err
+		}
+	}
+	return created, nil
+}
+
+// settings are those of a topic to create.
+func (u *Use) settings(name string, topics []Topic) []createtopics.RequestConfig {
+	settings := []createtopics.RequestConfig{{Name: cleanup, Value: "delete"}}
+	switch name {
+	case u.Changes:
+		return append(settings, createtopics.RequestConfig{Name: retention, Value: "-1"}, createtopics.RequestConfig{Name: retentionBytes, Value: "-1"})
+	case u.DeadLetters:
+		return append(settings, createtopics.RequestConfig{Name: maxMessageBytes, Value: strconv.FormatInt(u.letterBytes(topics), 10)})
+	default:
+		return append(settings, createtopics.RequestConfig{Name: timestampType, Value: "LogAppendTime"},
+			createtopics.RequestConfig{Name: retention, Value: "-1"})
+	}
+}
+
+func create(ctx context.Context, client *source.Client, topics []createtopics.RequestTopic) (created []string, err error) {
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	res, err := client.RoundTrip(ctx, &createtopics.Request{Topics: topics, TimeoutMs: int32(createTimeout.Milliseconds())}, createTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("creating topics: %w", err)
+	}
+	for _, t := range res.(*createtopics.Response).Topics {
+		switch code := kafka.Error(t.ErrorCode); {
+		case code == 0:
+			created = append(created, t.Name)
+		case code == kafka.TopicAlreadyExists: // somebody else was faster
+		case err == nil:
+			err = fmt.Errorf("creating topic %s: %s: %w", t.Name, t.ErrorMessage, code)
+		}
+	}
+	return created, err
+}
