@@ -32,6 +32,8 @@ type Kafka struct {
 	SASL    SASL
 	Inputs  []Input
 	Topics  Topics
+
+	SessionTimeout policy.Duration // of the consumer group
 }
 
 // TLS says how connections are encrypted, and by whom the other side is known.
@@ -105,6 +107,8 @@ func Default() *Config {
 			SASL:    SASL{Mechanism: "none"},
 			Inputs:  []Input{{Topic: "purchases"}, {Topic: "clicks"}},
 			Topics:  Topics{Changes: "segment-changes", DeadLetters: "dead-letters"},
+
+			SessionTimeout: 10 * policy.Second,
 		},
 		Redis:      Redis{Addrs: []string{"localhost:6379"}, Mode: "auto", Durability: "none"},
 		Clock:      "wall",

@@ -182,7 +182,7 @@ func TestThePrintedDefaults(t *testing.T) {
 func TestEveryFieldHasAComment(t *testing.T) {
 	c := Default()
 	settings := append(c.settings(), policySettings(c.Policy)...)
-	require.Len(t, settings, 47)
+	require.Len(t, settings, 48)
 	for _, s := range settings {
 		require.NotEmpty(t, s.comment, s.path)
 	}

@@ -20,6 +20,7 @@ func (c *Config) settings() []setting {
 		{"kafka.inputs", "topics of events, all with the same number of partitions", &c.Kafka.Inputs},
 		{"kafka.topics.changes", "where changes of segment are published; as many partitions as the inputs", &c.Kafka.Topics.Changes},
 		{"kafka.topics.dead_letters", "where rejected records go, with their bytes and the reason", &c.Kafka.Topics.DeadLetters},
+		{"kafka.session_timeout", "how long a worker that died keeps its shards from the others", &c.Kafka.SessionTimeout},
 	}, c.Kafka.TLS.settings("kafka.tls", "Kafka"), []setting{
 		{"kafka.sasl.mechanism", "none, plain, scram-sha-256, scram-sha-512", &c.Kafka.SASL.Mechanism},
 		{"kafka.sasl.username", "the user, but for none", &c.Kafka.SASL.Username},

@@ -35,6 +35,9 @@ func (r *reader) validate(c *Config) {
 	if c.TimerGrace > policy.Hour {
 		r.wrong("timer_grace", "%s is more than 1h: stream time would stay behind by as much", c.TimerGrace)
 	}
+	if t := c.Kafka.SessionTimeout; t < policy.Second || t > 5*policy.Minute {
+		r.wrong("kafka.session_timeout", "%s must be 1s to 5m, and what the brokers allow (group.min.session.timeout.ms, by default 6s)", t)
+	}
 	r.choice("start.publish", c.Start.Publish, "snapshot", "all", "none")
 	if c.Server.Listen != "" {
 		r.address("server.listen", c.Server.Listen, true)

@@ -31,6 +31,7 @@ type Config struct {
 	Durable         bool
 	Until           int64 // unix ms; instant.None: a replay ends with its last event
 	Limits          Limits
+	Memory          int64        // bytes that all owned shards may hold together; 0: Limits for each
 	Clock           func() Clock // nil: the system's
 	Log             *zap.Logger
 	Metrics         *metrics.Metrics // nil: nobody asks
@@ -68,19 +69,19 @@ func New(config Config, ports Ports) (*Pipeline, error) {
 		p.clock = &sharedClock{local: config.Clock, server: ports.Time, log: config.Log}
 		p.config.Clock = p.clock.now
 	}
-	if _, err := p.driver(0, alone{}, nil); err != nil {
+	if _, err := p.driver(0, config.Limits, alone{}, nil); err != nil {
 		return nil, fmt.Errorf("building a shard: %w", err)
 	}
 	return p, nil
 }
 
 // driver builds one shard and the driver around it.
-func (p *Pipeline) driver(number int32, group Group, drain <-chan struct{}) (*driver, error) {
+func (p *Pipeline) driver(number int32, limits Limits, group Group, drain <-chan struct{}) (*driver, error) {
 	c := &p.config
 	sc := ShardConfig{
 		Shard: number, Partitions: c.Partitions, Inputs: c.Inputs, Changes: c.Changes, Source: Source(c.Namespace),
 		Policy: c.Policy, WallClock: c.WallClock, TimerGrace: c.TimerGrace.Milliseconds(), Publish: c.Publish,
-		AcceptTruncated: c.AcceptTruncated, Durable: c.Durable, Until: c.Until, Limits: c.Limits,
+		AcceptTruncated: c.AcceptTruncated, Durable: c.Durable, Until: c.Until, Limits: limits,
 		Token: rand.Text, Jitter: mathrand.Float64,
 	}
 	shard, err := NewShard(sc)
@@ -99,9 +100,10 @@ func (p *Pipeline) driver(number int32, group Group, drain <-chan struct{}) (*dr
 // drivers builds those of a share, in place of what was owned before.
 func (p *Pipeline) drivers(shards []int32, group Group, drain <-chan struct{}) ([]*driver, error) {
 	owned := make([]*driver, len(shards))
+	limits := p.config.Limits.shared(p.config.Memory, len(shards), len(p.config.Inputs))
 	for i, shard := range shards {
 		var err error
-		if owned[i], err = p.driver(shard, group, drain); err != nil {
+		if owned[i], err = p.driver(shard, limits, group, drain); err != nil {
 			return nil, fmt.Errorf("building shard %d: %w", shard, err)
 		}
 	}

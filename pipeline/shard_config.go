@@ -45,3 +45,20 @@ func DefaultLimits() Limits {
 		BufferBytes: 4 << 20, FetchBytes: 1 << 20, CacheBytes: 64 << 20, OutboxBytes: 8 << 20, PublishBytes: 900 << 10,
 	}
 }
+
+// shared returns the limits of each of so many shards where all of them together
+// may hold so many bytes: half of it customers, the rest records and changes on
+// their way. The least that lets a shard work is granted in any case; no memory
+// given changes nothing.
+func (l Limits) shared(memory int64, shards, inputs int) Limits {
+	if memory <= 0 || shards == 0 {
+		return l
+	}
+	each := int(memory / int64(shards))
+	l.CacheBytes = max(each/2, 1<<20)
+	l.BufferBytes = min(l.BufferBytes, max(each/4/max(inputs, 1), 256<<10))
+	l.FetchBytes = min(l.FetchBytes, l.BufferBytes)
+	l.OutboxBytes = min(l.OutboxBytes, max(each/8, 1<<20))
+	l.BatchBytes = min(l.BatchBytes, max(each/8, 1<<20))
+	return l
+}

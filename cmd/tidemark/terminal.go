@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
+
+	"github.com/tidemark/tidemark/config"
 )
 
 // terminalWidth is how many columns the terminal behind w has, 0 where it is
@@ -40,3 +42,19 @@ type silence struct{}
 func (silence) Printf(context.Context, string, ...any) {}
 
 func quietRedis() { redis.SetLogger(silence{}) }
+
+// workerLog is how a worker reports.
+func workerLog(c config.Log, stderr io.Writer) *zap.Logger {
+	level, err := zapcore.ParseLevel(c.Level)
+	if err != nil {
+		level = zap.InfoLevel // the configuration was checked
+	}
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	encoder := zapcore.NewJSONEncoder(encoding)
+	if c.Format == "console" {
+		encoding.EncodeTime = zapcore.ISO8601TimeEncoder
+		encoder = zapcore.NewConsoleEncoder(encoding)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(stderr)), level))
+}

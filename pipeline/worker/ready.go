@@ -1,0 +1,74 @@
+package worker
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tidemark/tidemark/pipeline"
+)
+
+// Report is the body of /livez and /readyz.
+type Report struct {
+	OK      bool           `json:"ok"`
+	Reasons []Reason       `json:"reasons"` // why not
+	Shards  map[string]int `json:"shards,omitempty"`
+}
+
+// Reason is one thing that is not as it should be.
+type Reason struct {
+	Code    string  `json:"code"` // of docs/runbook.md
+	Shards  []int32 `json:"shards,omitempty"`
+	Message string  `json:"message"`
+}
+
+// readiness judges how the worker stands.
+type readiness struct {
+	pipeline *pipeline.Pipeline
+	growth   *growth
+}
+
+// alive fails where only a new process helps.
+func (r *readiness) alive() Report {
+	report := Report{Reasons: []Reason{}}
+	if stuck := r.pipeline.Stuck(); len(stuck) > 0 {
+		report.add("stuck", stuck, "the shards' drivers do not move any more: restart this process, and report a bug with its goroutines")
+	}
+	return report.judge()
+}
+
+// report tells whether this worker does its share of the work.
+func (r *readiness) report() Report {
+	report := Report{Reasons: []Reason{}, Shards: map[string]int{}}
+	var takingOver []int32
+	for _, s := range r.pipeline.Status() {
+		report.Shards[s.Phase.String()]++
+		switch s.Phase {
+		case pipeline.TakingOver:
+			takingOver = append(takingOver, s.Shard)
+		case pipeline.Stopped:
+			report.add(s.Stop.Code, []int32{s.Shard}, s.Stop.Error())
+		}
+	}
+	if !r.pipeline.Member() {
+		report.add("joining", nil, "the consumer group has not given this worker its share yet")
+	}
+	if len(takingOver) > 0 {
+		report.add("taking-over", takingOver, "the shards are being taken over: what is stored is compared with the logs")
+	}
+	if skew := r.pipeline.Skew(); skew > pipeline.MaxSkew || skew < -pipeline.MaxSkew {
+		report.add("clock-skew", nil, fmt.Sprintf("Redis's clock is ahead of this worker's by %d ms: set both by NTP", skew))
+	}
+	if grown := r.growth.grown(); grown != "" {
+		report.add("partitions-grew", nil, grown)
+	}
+	return report.judge()
+}
+
+func (r *Report) add(code string, shards []int32, message string) {
+	r.Reasons = append(r.Reasons, Reason{Code: code, Shards: slices.Clone(shards), Message: message})
+}
+
+func (r *Report) judge() Report {
+	r.OK = len(r.Reasons) == 0
+	return *r
+}
