@@ -67,6 +67,9 @@ func (w *World) Close() error {
 	return errors.Join(w.connection.Close(), w.servers.Close())
 }
 
+// Brokers are where others can read the topics while the World lives.
+func (w *World) Brokers() []string { return w.servers.Brokers() }
+
 // RedisAddr is where others can read the customers while the World lives.
 func (w *World) RedisAddr() string { return w.servers.RedisAddr() }
 

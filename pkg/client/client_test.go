@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/partition"
+	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -238,6 +239,24 @@ func TestANamespaceMadeAnewIsNoticed(t *testing.T) {
 		s.mini.FlushAll()
 		_, err = c.Get(t.Context(), ids[0])
 		require.ErrorIs(t, err, client.ErrNoNamespace)
+	}
+}
+
+func TestThePartitionerIsThatOfThePolicy(t *testing.T) {
+	s := openShop(t)
+	p := policy.Default()
+	p.Partitioner = "fnv1a"
+	s.mini.HSet(keys.Namespace("shop"), "partitions", "5", "document", p.Document())
+	s.begin(5)
+	require.NoError(t, s.mini.Set(keys.Of("shop", partition.FNV1a.Partition("c-1", 5)).Customer("c-1"), stored(loyal)))
+	got, err := client.New(s.redis, "shop", client.Partitioner(partition.CRC32)).Get(t.Context(), "c-1")
+	require.NoError(t, err)
+	require.Equal(t, segment.Loyal, got.Segment)
+
+	for document, says := range map[string]string{"name=\"x\"\n": "names no partitioner", "partitioner=\"xxh3\"\n": `unknown partitioner "xxh3"`} {
+		s.mini.HSet(keys.Namespace("shop"), "document", document)
+		_, err = client.New(s.redis, "shop").Get(t.Context(), "c-1")
+		require.ErrorContains(t, err, says)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/instant"
@@ -19,9 +20,10 @@ type route struct {
 
 func (r *route) shard(customer string) int32 { return r.partitioner.Partition(customer, r.partitions) }
 
-// Fields of a shard's hash.
+// Fields of the namespace's hash and of a shard's.
 const (
 	fieldPartitions = "partitions"
+	fieldDocument   = "document"
 	fieldClock      = "clock"
 )
 
@@ -37,20 +39,43 @@ func (c *Client) known(ctx context.Context) (*route, error) {
 // lives. One that is deleted and made anew with another number of shards is
 // noticed by the answers.
 func (c *Client) learn(ctx context.Context) (*route, error) {
-	fields, err := c.redis.HMGet(ctx, keys.Of(c.namespace, 0).Shard(), fieldPartitions).Result()
-	if err != nil {
+	pipe := c.redis.Pipeline()
+	stored := pipe.HMGet(ctx, keys.Namespace(c.namespace), fieldPartitions, fieldDocument)
+	shard := pipe.HMGet(ctx, keys.Of(c.namespace, 0).Shard(), fieldPartitions)
+	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
-	n, err := count(fields[0])
-	if err != nil {
-		return nil, err
+	r := &route{partitioner: c.partitioner}
+	var err error
+	if document, ok := stored.Val()[1].(string); ok {
+		if r.partitioner, err = partitionerOf(document); err != nil {
+			return nil, err
+		}
 	}
-	if n == 0 {
+	// A namespace of an early release says it in its shards alone.
+	for _, field := range []any{stored.Val()[0], shard.Val()[0]} {
+		if r.partitions == 0 {
+			if r.partitions, err = count(field); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if r.partitions == 0 {
 		return nil, ErrNoNamespace
 	}
-	r := &route{partitioner: c.partitioner, partitions: n}
 	c.route.Store(r)
 	return r, nil
+}
+
+// partitionerOf finds the partitioner in a policy's document, which has a line
+// for each setting: partitioner="murmur2".
+func partitionerOf(document string) (partition.Partitioner, error) {
+	for line := range strings.Lines(document) {
+		if value, ok := strings.CutPrefix(line, "partitioner="); ok {
+			return partition.Parse(strings.Trim(value, "\"\n"))
+		}
+	}
+	return 0, fmt.Errorf("the stored policy names no partitioner: update this client")
 }
 
 // read takes the shard's answer: how many shards there are, 0 where it has had no
