@@ -46,7 +46,6 @@ func (k *check) eviction(s *store.Server) {
 
 // durability looks at what redis.durability needs of a server.
 func (k *check) durability(s *store.Server) {
-	const code = "redis-durability"
 	if count, ok := strings.CutPrefix(k.config.Durability, "replicas:"); ok {
 		if n, err := strconv.Atoi(count); err == nil && s.Role == "master" && s.Replicas < n {
 			k.note(fmt.Sprintf("redis.durability is %s, but Redis at %s has %d replicas now: nothing is published until there are %d",
@@ -58,11 +57,11 @@ func (k *check) durability(s *store.Server) {
 		return
 	}
 	if s.Version != "" && !s.AtLeast(7, 2) {
-		k.refuse(code, fmt.Sprintf("redis.durability is fsync, but Redis at %s is version %s, which cannot be asked to wait for its disk", s.Addr, s.Version),
+		k.refuse("redis-durability", fmt.Sprintf("redis.durability is fsync, but Redis at %s is version %s, which cannot be asked to wait for its disk", s.Addr, s.Version),
 			"upgrade it to 7.2 or later, or choose none or replicas:n")
 	}
 	if s.AppendOnly == "0" {
-		k.refuse(code, fmt.Sprintf("redis.durability is fsync, but Redis at %s keeps no append-only file", s.Addr),
+		k.refuse("redis-durability", fmt.Sprintf("redis.durability is fsync, but Redis at %s keeps no append-only file", s.Addr),
 			"set appendonly yes, or choose none or replicas:n")
 	}
 }
