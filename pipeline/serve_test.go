@@ -1,0 +1,204 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/segment"
+)
+
+func liveConfig() pipeline.Config {
+	config := replayConfig()
+	config.WallClock, config.TimerGrace = true, 2*time.Second
+	return config
+}
+
+// worker is a pipeline that serves in the background.
+type worker struct {
+	*pipeline.Pipeline
+	ended chan error
+}
+
+func (w *world) join(ctx context.Context) *worker {
+	group := pipeline.GroupConfig{ID: "tidemark-test", Inputs: []string{"purchases", "clicks"}, Partitions: partitions,
+		SessionTimeout: 6 * time.Second, Log: zap.NewNop()}
+	members, err := pipeline.JoinGroup(group, w.Client)
+	require.NoError(w.t, err)
+	return w.serve(ctx, liveConfig(), w.Ports(), members)
+}
+
+func (w *world) serve(ctx context.Context, config pipeline.Config, ports pipeline.Ports, members pipeline.Members) *worker {
+	p, err := pipeline.New(config, ports)
+	require.NoError(w.t, err)
+	worker := &worker{p, make(chan error, 1)}
+	go func() { worker.ended <- p.Serve(ctx, members) }()
+	return worker
+}
+
+// live returns the shards that are live.
+func (w *worker) live() (shards []int32) {
+	for _, s := range w.Status() {
+		if s.Phase == pipeline.Live {
+			shards = append(shards, s.Shard)
+		}
+	}
+	return shards
+}
+
+func (w *world) until(what string, ready func() bool) {
+	w.t.Helper()
+	require.NoError(w.t, real.Await(w.t.Context(), 30*time.Second, func(context.Context) error {
+		if ready() {
+			return nil
+		}
+		return errors.New(what)
+	}))
+}
+
+// customers is how many have a segment, over all shards.
+func (w *world) customers() (n int64) {
+	for shard := range int32(partitions) {
+		session, err := w.Redis.Session(w.t.Context(), shard)
+		require.NoError(w.t, err)
+		state, err := session.Head(w.t.Context())
+		require.NoError(w.t, errors.Join(err, session.Close()))
+		for _, size := range state.Sizes[segment.None+1:] {
+			n += size
+		}
+	}
+	return n
+}
+
+func (w *world) visitors(from, to int) {
+	for i := from; i < to; i++ {
+		w.produce("clicks", event(fmt.Sprintf("c-%d", i), time.Now().UTC().Format(time.RFC3339), fmt.Sprintf(`"id":"e%d","type":"click"`, i)))
+	}
+}
+
+func TestWorkersShareTheShards(t *testing.T) {
+	w := newWorld(t)
+	first := w.join(t.Context())
+	w.visitors(0, 20)
+	w.until("the first worker owns everything", func() bool { return len(first.live()) == partitions && w.customers() == 20 })
+
+	second := w.join(t.Context())
+	w.until("both have a share", func() bool {
+		return len(first.live()) > 0 && len(second.live()) > 0 && len(first.live())+len(second.live()) == partitions
+	})
+	require.NotEqual(t, first.live(), second.live())
+	w.visitors(20, 40)
+	w.until("both work", func() bool { return w.customers() == 40 })
+
+	first.Drain()
+	require.NoError(t, <-first.ended)
+	require.Empty(t, first.Status())
+	w.visitors(40, 60)
+	w.until("the second worker has everything", func() bool { return len(second.live()) == partitions && w.customers() == 60 })
+	second.Drain()
+	require.NoError(t, <-second.ended)
+
+	_, records := w.read("changes")
+	require.Len(t, records, 60, "each customer was told of once")
+}
+
+func TestAShardThatStopsLeavesTheOthersWorking(t *testing.T) {
+	w := newWorld(t)
+	client := redis.NewClient(&redis.Options{Addr: w.servers.RedisAddr(), DisableIdentity: true})
+	defer func() { require.NoError(t, client.Close()) }()
+	require.NoError(t, client.HSet(t.Context(), store.KeysOf("test", 1).Shard(), "policy", "another", "partitions", partitions).Err())
+
+	worker := w.join(t.Context())
+	w.until("all but one are live", func() bool { return len(worker.live()) == partitions-1 })
+	w.until("that one has stopped", func() bool { return worker.Status()[1].Phase == pipeline.Stopped })
+	require.Equal(t, "policy-differs", worker.Status()[1].Stop.Code)
+	worker.Drain()
+	require.NoError(t, <-worker.ended)
+}
+
+// given is a group that gives one share and takes it back when it is told to.
+type given struct {
+	shares chan *pipeline.Share
+	left   chan struct{}
+}
+
+func (g *given) Next(ctx context.Context) (*pipeline.Share, error) {
+	select {
+	case s := <-g.shares:
+		return s, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (g *given) Leave() { close(g.left) }
+
+type noGroup struct{}
+
+func (noGroup) Commit(context.Context, int32, map[string]int64) error { return nil }
+
+func give(shards ...int32) (members *given, released chan struct{}) {
+	released = make(chan struct{})
+	members = &given{shares: make(chan *pipeline.Share, 1), left: make(chan struct{})}
+	members.shares <- &pipeline.Share{Shards: shards, Group: noGroup{}, Over: make(chan struct{}), Release: func() { close(released) }}
+	return members, released
+}
+
+// deaf is a Kafka that takes changes and never answers.
+type deaf struct{ asked chan struct{} }
+
+func (d deaf) Produce(ctx context.Context, _ string, _ int32, _ []sink.Record) (int64, error) {
+	close(d.asked)
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func TestADrainThatCannotEndIsBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.produce("clicks", event("c-1", time.Now().UTC().Format(time.RFC3339), `"id":"e1","type":"click"`))
+	ports, mute := w.Ports(), deaf{make(chan struct{})}
+	ports.Sink = mute
+	members, released := give(0, 1, 2)
+	worker := w.serve(t.Context(), liveConfig(), ports, members)
+	<-mute.asked
+	began := time.Now()
+	worker.Drain()
+	require.NoError(t, <-worker.ended)
+	require.Less(t, time.Since(began), pipeline.DrainTimeout+5*time.Second)
+	<-released
+	<-members.left
+}
+
+func TestAReplaySharedByAGroupEnds(t *testing.T) {
+	w := newWorld(t)
+	w.visitors(0, 10)
+	members, released := give(0, 1, 2)
+	worker := w.serve(t.Context(), replayConfig(), w.Ports(), members)
+	require.NoError(t, <-worker.ended)
+	<-released
+	<-members.left
+	require.EqualValues(t, 10, w.customers())
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	members, released := give(0)
+	worker := w.serve(ctx, liveConfig(), w.Ports(), members)
+	w.until("it is live", func() bool { return len(worker.live()) == 1 })
+	cancel()
+	require.ErrorIs(t, <-worker.ended, context.Canceled)
+	<-released
+	<-members.left
+}
