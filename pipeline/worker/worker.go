@@ -46,6 +46,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.Listen != "" {
+		o.Log.Info("serving metrics and health", zap.Stringer("address", listener.Addr()))
+	}
 	members, err := pipeline.JoinGroup(o.Group, o.Connection.Client)
 	if err != nil {
 		return errors.Join(err, listener.Close())

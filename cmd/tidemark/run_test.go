@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/local"
+	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+// lines reads a stream line by line as it is written.
+func lines(t *testing.T, pattern string) (w io.Writer, found <-chan []string) {
+	read, write := io.Pipe()
+	matches := make(chan []string, 1)
+	expression := regexp.MustCompile(pattern)
+	go func() {
+		for scanner := bufio.NewScanner(read); scanner.Scan(); {
+			if m := expression.FindStringSubmatch(scanner.Text()); m != nil {
+				select {
+				case matches <- m:
+				default:
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = write.Close() })
+	return write, matches
+}
+
+func body(t *testing.T, url string) (code int, text string) {
+	response, err := http.Get(url) //nolint:gosec // the address is our own
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	raw, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(raw)
+}
+
+func TestRunEmbedded(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeFile(t, "tidemark.yaml", "server: {listen: '127.0.0.1:0'}\n")
+	stdout, servers := lines(t, `^Kafka at (\S+), Redis at (\S+), inside this process`)
+	stderr, serving := lines(t, `"msg":"serving metrics and health","address":"(\S+)"`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, strings.Fields("run --embedded -c tidemark.yaml"), nil, stdout, stderr) }()
+	at, url := <-servers, "http://"+(<-serving)[1]
+
+	require.NoError(t, real.Await(t.Context(), 30*time.Second, func(context.Context) error {
+		if code, text := body(t, url+"/readyz"); code != http.StatusOK {
+			return fmt.Errorf("not ready: %s", text)
+		}
+		return nil
+	}))
+	connection, err := pipeline.Connect(pipeline.Servers{Brokers: []string{at[1]}, Redis: []string{at[2]}, Namespace: "shop",
+		Inputs: []string{"clicks", "purchases"}, Changes: "segment-changes", DeadLetters: "dead-letters"})
+	require.NoError(t, err)
+	router, err := local.NewRouter(policy.Default())
+	require.NoError(t, err)
+	event := fmt.Sprintf(`{"id":"e1","type":"purchase","customer_id":"c-42","occurred_at":%q,"amount":"5"}`, time.Now().UTC().Format(time.RFC3339))
+	topic, shard, record := router.Route([]byte(event))
+	_, err = connection.Producer.Produce(t.Context(), topic, shard, []sink.Record{record})
+	require.NoError(t, err)
+	require.NoError(t, connection.Close())
+
+	require.NoError(t, real.Await(t.Context(), 30*time.Second, func(context.Context) error {
+		var out, errs bytes.Buffer
+		if run(ctx, []string{"get", "c-42", "--redis", at[2]}, nil, &out, &errs) != good {
+			return fmt.Errorf("reading the customer: %s", errs.String())
+		}
+		require.Contains(t, out.String(), "potential since")
+		return nil
+	}))
+	_, metrics := body(t, url+"/metrics")
+	for _, line := range []string{
+		`tidemark_records_total{outcome="applied",topic="purchases"} 1`,
+		`tidemark_customers{dimension="lifecycle",segment="potential"} 1`,
+		`tidemark_changes_total{cause="event",dimension="lifecycle",from="none",to="potential"} 1`,
+		`tidemark_shards{state="live"} 12`,
+		`tidemark_takeovers_total{cause="start"} 12`,
+	} {
+		require.Contains(t, metrics, line+"\n")
+	}
+	require.NotContains(t, metrics, "c-42")
+	code, text := body(t, url+"/livez")
+	require.Equal(t, http.StatusOK, code)
+	var report struct{ OK bool }
+	require.NoError(t, json.Unmarshal([]byte(text), &report))
+	require.True(t, report.OK)
+
+	cancel()
+	require.Equal(t, good, <-ended)
+}
+
+func TestRunSaysWhatToDo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := tidemark(t, nil, "run")
+	require.Equal(t, misused, r.code)
+	require.Contains(t, r.stderr, "add --embedded")
+
+	writeFile(t, "tidemark.yaml", "kafka: {brokers: ['127.0.0.1:1']}\nredis: {addrs: ['127.0.0.1:1']}\nserver: {listen: ''}\n")
+	r = tidemark(t, nil, "run", "-c", "tidemark.yaml")
+	require.Equal(t, failed, r.code)
+	require.Contains(t, r.stderr, "127.0.0.1:1")
+}
