@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ type broker struct {
 	id               int
 	dir              string
 	port, controller int
+	jvm              []string
 	process          *process
 }
 
@@ -67,14 +69,14 @@ func (b *broker) format(jars string) error {
 }
 
 func (b *broker) start(jars string) (err error) {
-	args := append(java(jars, "-Xmx768m"), "kafka.Kafka", b.settings())
+	args := append(java(jars, b.jvm), "kafka.Kafka", b.settings())
 	b.process, err = launch(b.dir, "java", args...)
 	return err
 }
 
 // tool runs one of Kafka's own command-line tools and returns what it printed.
 func tool(ctx context.Context, jars string, stdin io.Reader, class string, args ...string) ([]byte, error) {
-	args = append(append(java(jars, "-Xmx128m"), class), args...)
+	args = append(append(java(jars, shortLived("-Xmx128m")), class), args...)
 	cmd := exec.CommandContext(ctx, "java", args...) //nolint:gosec // the PATH's java, with values of ours
 	var complaints bytes.Buffer
 	cmd.Stdin, cmd.Stderr = stdin, &complaints
@@ -85,9 +87,13 @@ func tool(ctx context.Context, jars string, stdin io.Reader, class string, args 
 	return output, nil
 }
 
-// java returns the options in front of the class to run. Tests end before the
-// optimizing compiler would have earned what it costs.
-func java(jars string, options ...string) []string {
-	return append(options, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*"))
+// shortLived are options for programs that end before the optimizing compiler
+// would have earned what it costs, as they do in tests.
+func shortLived(heap string) []string {
+	return []string{heap, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}
+}
+
+// java returns what stands in front of the class to run.
+func java(jars string, jvm []string) []string {
+	return append(slices.Clone(jvm), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*"))
 }

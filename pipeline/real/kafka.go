@@ -28,9 +28,12 @@ type Kafka struct {
 }
 
 // StartKafka starts a cluster of so many brokers and returns when all of them
-// answer.
-func StartKafka(brokers int) (*Kafka, error) {
-	k, err := newKafka(brokers)
+// answer. Options of the JVM take the place of those that suit short tests.
+func StartKafka(brokers int, jvm ...string) (*Kafka, error) {
+	if len(jvm) == 0 {
+		jvm = shortLived("-Xmx768m")
+	}
+	k, err := newKafka(brokers, jvm)
 	if err != nil {
 		return nil, fmt.Errorf("starting Kafka: %w", err)
 	}
@@ -40,7 +43,7 @@ func StartKafka(brokers int) (*Kafka, error) {
 	return k, nil
 }
 
-func newKafka(brokers int) (*Kafka, error) {
+func newKafka(brokers int, jvm []string) (*Kafka, error) {
 	jars, err := kafkaJars()
 	if err != nil {
 		return nil, err
@@ -56,7 +59,7 @@ func newKafka(brokers int) (*Kafka, error) {
 	k := &Kafka{dir: dir, jars: jars}
 	var voters []string
 	for i := range brokers {
-		b := &broker{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1)), port: ports[2*i], controller: ports[2*i+1]}
+		b := &broker{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1)), port: ports[2*i], controller: ports[2*i+1], jvm: jvm}
 		k.brokers = append(k.brokers, b)
 		voters = append(voters, fmt.Sprintf("%d@%s", b.id, address(b.controller)))
 	}
@@ -101,6 +104,9 @@ func (k *Kafka) Brokers() []string {
 
 // ID is the node id of the i-th broker.
 func (k *Kafka) ID(i int) int32 { return int32(k.brokers[i].id) }
+
+// PID is the process of the i-th broker.
+func (k *Kafka) PID(i int) int { return k.brokers[i].process.cmd.Process.Pid }
 
 // Kill ends the i-th broker as a crash would.
 func (k *Kafka) Kill(i int) { k.brokers[i].process.kill() }

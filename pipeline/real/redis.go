@@ -84,6 +84,9 @@ func (r *Redis) do(ctx context.Context, call func(*redis.Client) error) error {
 // Addr is the server's address, host:port.
 func (r *Redis) Addr() string { return address(r.port) }
 
+// PID is the server's process.
+func (r *Redis) PID() int { return r.process.cmd.Process.Pid }
+
 // Do runs one command.
 func (r *Redis) Do(ctx context.Context, command ...any) error {
 	return r.do(ctx, func(c *redis.Client) error {
