@@ -61,7 +61,7 @@ type Finding struct {
 func (u *Use) Judge(topics []Topic, partitions int32) []Finding {
 	j := judge{use: u, topics: topics, partitions: partitions}
 	if partitions == 0 {
-		j.partitions = inputPartitions(topics[:len(u.Inputs)])
+		j.partitions = Partitions(topics[:len(u.Inputs)])
 	}
 	for i := range u.Inputs {
 		j.input(&topics[i])
@@ -71,8 +71,9 @@ func (u *Use) Judge(topics []Topic, partitions int32) []Finding {
 	return j.found
 }
 
-// inputPartitions is the greatest count: partitions can be added, not removed.
-func inputPartitions(inputs []Topic) (n int32) {
+// Partitions is how many the inputs should have: as many as the one that has most,
+// because partitions can be added, not removed. 0 where there are none.
+func Partitions(inputs []Topic) (n int32) {
 	for i := range inputs {
 		n = max(n, inputs[i].Partitions)
 	}

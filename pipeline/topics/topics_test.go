@@ -1,0 +1,127 @@
+package topics
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+
+	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var use = Use{Inputs: []string{"clicks", "purchases"}, Changes: "changes", DeadLetters: "dead", Policy: policy.Default()}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func cluster(t *testing.T) (*embedded.Servers, *source.Client) {
+	servers, err := embedded.Start(embedded.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, servers.Close()) })
+	client, err := source.Open(source.Config{Brokers: servers.Brokers(), Topics: use.Names()})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return servers, client
+}
+
+func TestCreatedTopicsAreAsTheyShouldBe(t *testing.T) {
+	servers, client := cluster(t)
+	require.NoError(t, servers.Kafka().CreateTopic("purchases", 5, map[string]string{"max.message.bytes": "3000000",
+		"message.timestamp.type": "CreateTime", "retention.ms": "1000", "cleanup.policy": "delete"}))
+	require.NoError(t, servers.Kafka().CreateTopic("clicks", 5, map[string]string{"max.message.bytes": "2000000",
+		"message.timestamp.type": "LogAppendTime", "retention.ms": "-1", "cleanup.policy": "delete"}))
+	created, err := use.Create(soon(t), client, 5, -1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"changes", "dead"}, created)
+
+	found, err := Describe(soon(t), client, use.Names())
+	require.NoError(t, err)
+	findings := use.Judge(found, 0)
+	require.Zero(t, Refused(findings))
+	is := map[string]string{}
+	for _, f := range findings {
+		is[f.Topic+" "+f.Property] = f.Is
+		if f.Topic != "purchases" {
+			require.Equal(t, Good, f.Level, f.Reason)
+		}
+	}
+	require.Equal(t, "unlimited", is["changes retention"])
+	require.Equal(t, "5", is["changes partitions"])
+	require.Equal(t, "3065536 bytes", is["dead record size"], "the largest input and room for the headers")
+	require.Equal(t, "1s", is["purchases retention"], "what exists stays as it is")
+
+	created, err = use.Create(soon(t), client, 5, -1)
+	require.NoError(t, err)
+	require.Empty(t, created)
+}
+
+func TestATopicThatCannotBeCreated(t *testing.T) {
+	servers, client := cluster(t)
+	servers.Kafka().ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		res := r.ResponseKind().(*kmsg.CreateTopicsResponse)
+		for _, topic := range r.(*kmsg.CreateTopicsRequest).Topics {
+			one := kmsg.NewCreateTopicsResponseTopic()
+			one.Topic, one.ErrorCode = topic.Topic, 38
+			message := "there are 1 brokers"
+			one.ErrorMessage = &message
+			res.Topics = append(res.Topics, one)
+		}
+		return res, nil, true
+	})
+	created, err := use.Create(soon(t), client, 5, 3)
+	require.ErrorContains(t, err, "creating topic clicks: there are 1 brokers")
+	require.Empty(t, created)
+}
+
+func TestTheTable(t *testing.T) {
+	described := []Topic{
+		{Name: "clicks", Partitions: 3, settings: map[string]string{timestampType: "CreateTime", cleanup: "delete", retention: "-1", retentionBytes: "1000", maxMessageBytes: "1048588"}},
+		{Name: "purchases", Partitions: 2, settings: map[string]string{timestampType: "LogAppendTime", cleanup: "compact", retention: "40000000000", retentionBytes: "-1", maxMessageBytes: "10"}},
+		{Name: "changes"},
+		{Name: "dead", Partitions: 1, unread: context.Canceled},
+	}
+	findings := use.Judge(described, 0)
+	require.Equal(t, 3, Refused(findings))
+	var text strings.Builder
+	require.NoError(t, Print(&text, findings))
+	table, rest, _ := strings.Cut(text.String(), "\n\n")
+	require.Equal(t, strings.TrimSpace(`
+  TOPIC      PROPERTY    IS             SHOULD BE
+  clicks     partitions  3              3
+~ clicks     timestamps  CreateTime     LogAppendTime
+  clicks     clean-up    delete         delete
+~ clicks     retention   1000 bytes     unlimited, or at least 372d
+! purchases  partitions  2              3
+  purchases  timestamps  LogAppendTime  LogAppendTime
+! purchases  clean-up    compact        delete
+  purchases  retention   40000000s      unlimited, or at least 372d
+! changes    partitions  missing        3
+? dead       settings    unknown        readable`), strings.TrimSpace(table))
+	require.Contains(t, rest, "! topic changes (the changes) does not exist:\n  create it: `tidemark topics --create` does; or mend its name in the configuration.\n")
+	require.Contains(t, rest, "? the settings of topic dead cannot be read (context canceled)")
+	require.Equal(t, 6, strings.Count("\n"+rest, "\n! ")+strings.Count("\n"+rest, "\n~ ")+strings.Count("\n"+rest, "\n? "))
+}
+
+// With nothing there and a wish, all have to have as many.
+func TestAWishForPartitions(t *testing.T) {
+	described := []Topic{{Name: "clicks", Partitions: 3, settings: map[string]string{}}, {Name: "purchases"}, {Name: "changes"}, {Name: "dead"}}
+	findings := use.Judge(described, 6)
+	require.Equal(t, Finding{Topic: "clicks", Property: "partitions", Is: "3", Should: "6", Level: Wrong, Code: Unequal,
+		Reason: findings[0].Reason, Remedy: findings[0].Remedy}, findings[0])
+	require.Contains(t, findings[0].Reason, "has 3 partitions where 6 are needed")
+	for _, f := range findings[1:] {
+		require.Equal(t, Missing, f.Code)
+		require.Equal(t, "6", f.Should)
+	}
+}
