@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -13,9 +12,9 @@ import (
 	"github.com/tidemark/tidemark/config"
 	"github.com/tidemark/tidemark/pipeline/replay"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/client"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/money"
-	"github.com/tidemark/tidemark/pkg/partition"
 	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/rfm"
@@ -81,24 +80,28 @@ type standing struct {
 
 // lookup reads a customer and the stream time of his shard.
 func lookup(ctx context.Context, c *config.Config, id string) (*standing, error) {
-	redis := store.Open(store.Config{Addrs: c.Redis.Addrs, Namespace: c.Namespace, Topics: inputs(c)})
+	redis := openStore(c)
 	defer func() { _ = redis.Close() }() // nothing was written
 	shard, err := shardOf(ctx, redis, c, id)
 	if err != nil {
 		return nil, err
 	}
-	found := &standing{id: id, profile: profile.New(), policy: c.Policy}
-	value, err := read(ctx, redis, shard, func(ctx context.Context, s store.Session) ([][]byte, error) {
-		state, err := s.Head(ctx)
-		if err != nil {
+	var state store.State
+	value, err := read(ctx, redis, shard, func(ctx context.Context, s store.Session) (_ [][]byte, err error) {
+		if state, err = s.Head(ctx); err != nil {
 			return nil, err
 		}
-		found.clock = state.Clock
 		return s.Load(ctx, []string{id})
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, unreachable(c, err)
+	case state.Policy != "" && state.Policy != c.Policy.Version():
+		// The window would be another policy's: the answer wrong.
+		return nil, fmt.Errorf("namespace %s was made by policy version %s, not %s (%s): give its configuration with -c",
+			c.Namespace, state.Policy, c.Policy.Version(), c.Policy.Name)
 	}
+	found := &standing{id: id, profile: profile.New(), clock: state.Clock, policy: c.Policy}
 	if value[0] != nil {
 		if err := found.profile.Decode(value[0]); err != nil {
 			return nil, fmt.Errorf("reading customer %q: %w", id, err)
@@ -110,26 +113,20 @@ func lookup(ctx context.Context, c *config.Config, id string) (*standing, error)
 	return found, nil
 }
 
-// shardOf finds where a customer is kept: by the partition count that the
-// namespace was made with.
+// shardOf finds where a customer is kept.
 func shardOf(ctx context.Context, redis *store.Redis, c *config.Config, id string) (int32, error) {
-	state, err := read(ctx, redis, 0, func(ctx context.Context, s store.Session) (store.State, error) { return s.Head(ctx) })
-	switch {
-	case err != nil:
-		return 0, unreachable(c, err)
-	case state.Partitions == 0:
-		return 0, fmt.Errorf("nothing is stored under namespace %s in Redis at %s: name another with --namespace or --redis",
-			c.Namespace, strings.Join(c.Redis.Addrs, ", "))
-	case state.Policy != c.Policy.Version():
-		// The window and the partitioner would be another policy's: the answer wrong.
-		return 0, fmt.Errorf("namespace %s was made by policy version %s, not %s (%s): give its configuration with -c",
-			c.Namespace, state.Policy, c.Policy.Version(), c.Policy.Name)
-	}
-	partitioner, err := partition.Parse(c.Policy.Partitioner)
+	segments, err := openSegments(c, redis)
 	if err != nil {
 		return 0, err
 	}
-	return partitioner.Partition(id, state.Partitions), nil
+	shard, err := segments.Shard(ctx, id)
+	if errors.Is(err, client.ErrNoNamespace) {
+		return 0, nothingStored(c)
+	}
+	if err != nil {
+		return 0, unreachable(c, err)
+	}
+	return shard, nil
 }
 
 // read uses one session of a shard.
@@ -141,10 +138,6 @@ func read[T any](ctx context.Context, redis *store.Redis, shard int32, use func(
 	}
 	result, err := use(ctx, session)
 	return result, errors.Join(err, session.Close())
-}
-
-func unreachable(c *config.Config, err error) error {
-	return fmt.Errorf("reading Redis at %s: %w: name another with --redis or -c", strings.Join(c.Redis.Addrs, ", "), err)
 }
 
 func (s *standing) json(w io.Writer) error {

@@ -102,6 +102,16 @@ func (c *Client) GetMany(ctx context.Context, customers []string) ([]Customer, e
 	return found, nil
 }
 
+// Shard is the number of the shard that keeps a customer, known or not: what else
+// is stored of him is there too.
+func (c *Client) Shard(ctx context.Context, customer string) (int32, error) {
+	r, err := c.known(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading segments of namespace %s: %w", c.namespace, err)
+	}
+	return r.shard(customer), nil
+}
+
 // read asks where the customers are thought to be, and again where the answers
 // say otherwise.
 func (c *Client) read(ctx context.Context, customers []string) ([]Customer, error) {

@@ -252,6 +252,9 @@ func TestThePartitionerIsThatOfThePolicy(t *testing.T) {
 	got, err := client.New(s.redis, "shop", client.Partitioner(partition.CRC32)).Get(t.Context(), "c-1")
 	require.NoError(t, err)
 	require.Equal(t, segment.Loyal, got.Segment)
+	shard, err := client.New(s.redis, "shop").Shard(t.Context(), "c-1")
+	require.NoError(t, err)
+	require.Equal(t, partition.FNV1a.Partition("c-1", 5), shard)
 
 	for document, says := range map[string]string{"name=\"x\"\n": "names no partitioner", "partitioner=\"xxh3\"\n": `unknown partitioner "xxh3"`} {
 		s.mini.HSet(keys.Namespace("shop"), "document", document)

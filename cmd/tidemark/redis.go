@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tidemark/tidemark/config"
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/client"
+	"github.com/tidemark/tidemark/pkg/partition"
+)
+
+// openStore makes the client of a configuration's Redis, which is met when it is
+// first needed.
+func openStore(c *config.Config) *store.Redis {
+	return store.Open(store.Config{Addrs: c.Redis.Addrs, Namespace: c.Namespace, Topics: inputs(c)})
+}
+
+// openSegments reads the segments of a configuration's namespace.
+func openSegments(c *config.Config, redis *store.Redis) (*client.Client, error) {
+	partitioner, err := partition.Parse(c.Policy.Partitioner)
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy: %w", err)
+	}
+	return client.New(redis.Client(), c.Namespace, client.Partitioner(partitioner)), nil
+}
+
+func unreachable(c *config.Config, err error) error {
+	return fmt.Errorf("reading Redis at %s: %w: name another with --redis or -c", strings.Join(c.Redis.Addrs, ", "), err)
+}
+
+func nothingStored(c *config.Config) error {
+	return fmt.Errorf("nothing is stored under namespace %s in Redis at %s: name another with --namespace or -c",
+		c.Namespace, strings.Join(c.Redis.Addrs, ", "))
+}
