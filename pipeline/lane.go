@@ -1,18 +1,12 @@
 package pipeline
 
 import (
-	"strconv"
-
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pkg/event"
 )
-
-// timestampHeader carries the append time of the record that a repartitioning
-// stage forwarded, in unix ms.
-const timestampHeader = "tidemark-timestamp"
 
 // lane is one input partition of a shard: fetched bytes, and the record at
 // their head. Records are decoded in place, one ahead of the merge; nothing is
@@ -112,7 +106,7 @@ func (l *lane) finish() {
 func (l *lane) decode(d *event.Decoder, partition, partitions int32) {
 	h := &l.head
 	h.reason = d.Decode(h.record.Value, event.Record{
-		Timestamp:  timestamp(&h.record),
+		Timestamp:  source.Timestamp(&h.record),
 		Partition:  partition,
 		Partitions: partitions,
 		Latest:     l.latest,
@@ -150,29 +144,6 @@ func (l *lane) drained() bool { return !l.ready && len(l.chunks) == 0 }
 func (l *lane) caughtUp(tick, age int64) bool {
 	return l.drained() && l.heard && tick-l.asOf <= age && l.high == l.position
 }
-
-// timestamp is the record's time in unix ms: the broker's or the producer's, or
-// that of the record it was forwarded from, where this is earlier. -1 is none,
-// and so is one that no RFC 3339 time can say: what a producer writes there must
-// not carry the shard's clock out of the calendar.
-func timestamp(r *recordbatch.Record) int64 {
-	own := r.Timestamp
-	if own > lastInstant {
-		own = -1
-	}
-	header, ok := r.Header(timestampHeader)
-	if !ok {
-		return own
-	}
-	ms, err := strconv.ParseUint(string(header), 10, 63)
-	if err != nil || int64(ms) > lastInstant || (own >= 0 && int64(ms) > own) {
-		return own
-	}
-	return int64(ms)
-}
-
-// lastInstant is 9999-12-31T23:59:59.999Z, unix ms.
-const lastInstant = 253402300799999
 
 // checksum recognises a record: its key and its value.
 func checksum(r *recordbatch.Record) uint64 {

@@ -351,7 +351,7 @@ func (s *Shard) accept(st *staged) {
 	count(&topic.Counts, outcome)
 	if len(s.changes) > 0 {
 		trace, _ := st.record.Header(headerTrace)
-		s.emit(e, now, trace, timestamp(&st.record))
+		s.emit(e, now, trace, source.Timestamp(&st.record))
 	}
 	if mutated(TimersAfterEvent) {
 		s.settle(e, now)

@@ -1,4 +1,4 @@
-package pipeline
+package source
 
 import (
 	"testing"
@@ -30,7 +30,7 @@ func TestTimestampOfARecord(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var headers []recordbatch.Header
 			if c.header != "" {
-				headers = []recordbatch.Header{{Key: timestampHeader, Value: []byte(c.header)}}
+				headers = []recordbatch.Header{{Key: TimestampHeader, Value: []byte(c.header)}}
 			}
 			var b recordbatch.Builder
 			b.Start(nil, recordbatch.Options{})
@@ -43,7 +43,7 @@ func TestTimestampOfARecord(t *testing.T) {
 			ok, err := r.Next(&record)
 			require.NoError(t, err)
 			require.True(t, ok)
-			require.Equal(t, c.want, timestamp(&record))
+			require.Equal(t, c.want, Timestamp(&record))
 		})
 	}
 }

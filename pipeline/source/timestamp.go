@@ -1,0 +1,34 @@
+package source
+
+import (
+	"strconv"
+
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+)
+
+// TimestampHeader is the header with which a forwarded record keeps its time:
+// unix ms in decimal digits.
+const TimestampHeader = "tidemark-timestamp"
+
+// Timestamp is the record's time in unix ms: the broker's or the producer's, or
+// that of the record it was forwarded from, where this is earlier. -1 is none,
+// and so is one that no RFC 3339 time can say: what a producer writes there must
+// not carry the shard's clock out of the calendar.
+func Timestamp(r *recordbatch.Record) int64 {
+	own := r.Timestamp
+	if own > lastInstant {
+		own = -1
+	}
+	header, ok := r.Header(TimestampHeader)
+	if !ok {
+		return own
+	}
+	ms, err := strconv.ParseUint(string(header), 10, 63)
+	if err != nil || int64(ms) > lastInstant || (own >= 0 && int64(ms) > own) {
+		return own
+	}
+	return int64(ms)
+}
+
+// lastInstant is 9999-12-31T23:59:59.999Z, unix ms.
+const lastInstant = 253402300799999
