@@ -24,16 +24,16 @@ func (c *Config) settings() []setting {
 	}, c.Kafka.TLS.settings("kafka.tls", "Kafka"), []setting{
 		{"kafka.sasl.mechanism", "none, plain, scram-sha-256, scram-sha-512", &c.Kafka.SASL.Mechanism},
 		{"kafka.sasl.username", "the user, but for none", &c.Kafka.SASL.Username},
-		{"kafka.sasl.password", secretComment, &c.Kafka.SASL.Password},
+		{"kafka.sasl.password", variableComment, &c.Kafka.SASL.Password},
 		{"redis.addrs", "host:port; of a cluster some nodes; with a sentinel.master the sentinels", &c.Redis.Addrs},
 		{"redis.mode", "auto: what the servers say; standalone, cluster, sentinel", &c.Redis.Mode},
 		{"redis.durability", "what is waited for before anything is published: none, replicas:n, fsync (Redis 7.2)", &c.Redis.Durability},
 		{"redis.username", "an ACL user; empty: the default user", &c.Redis.Username},
-		{"redis.password", secretComment, &c.Redis.Password},
+		{"redis.password", variableComment, &c.Redis.Password},
 	}, c.Redis.TLS.settings("redis.tls", "Redis"), []setting{
 		{"redis.sentinel.master", "the name under which the sentinels watch the master; empty: no sentinels", &c.Redis.Sentinel.Master},
 		{"redis.sentinel.username", "the sentinels' own user; empty: their default user", &c.Redis.Sentinel.Username},
-		{"redis.sentinel.password", secretComment, &c.Redis.Sentinel.Password},
+		{"redis.sentinel.password", variableComment, &c.Redis.Sentinel.Password},
 		{"clock", "wall: a customer churns on time though nobody buys; event: only events move time", &c.Clock},
 		{"timer_grace", "how far stream time stays behind the clock, so that events of now are not late", &c.TimerGrace},
 		{"start.publish", "first start on a log with history: snapshot (each segment once), all (as it happened), none", &c.Start.Publish},
@@ -44,7 +44,7 @@ func (c *Config) settings() []setting {
 	})
 }
 
-const secretComment = "a variable of the environment, as in ${PASSWORD}; empty: none"
+const variableComment = "a variable of the environment, as in ${PASSWORD}; empty: none"
 
 func (t *TLS) settings(path, server string) []setting {
 	return []setting{

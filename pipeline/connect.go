@@ -1,18 +1,16 @@
 package pipeline
 
 import (
-	"fmt"
-
 	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
-// Servers says where a namespace's Kafka and Redis are.
+// Servers says where a namespace's Kafka and Redis are, and how they are reached.
 type Servers struct {
-	Brokers     []string
-	Redis       []string
+	Kafka       source.Config // Connect names the topics and the client
+	Redis       store.Config  // Connect names the namespace and the topics
 	Namespace   string
 	Inputs      []string
 	Changes     string
@@ -29,16 +27,18 @@ type Connection struct {
 
 // Connect makes the clients; each server is met when it is first needed.
 func Connect(s Servers) (*Connection, error) {
-	topics := append([]string{s.Changes, s.DeadLetters}, s.Inputs...)
-	client, err := source.Open(source.Config{Brokers: s.Brokers, Topics: topics, ClientID: "tidemark"})
+	s.Kafka.Topics = append([]string{s.Changes, s.DeadLetters}, s.Inputs...)
+	s.Kafka.ClientID = "tidemark"
+	s.Redis.Namespace, s.Redis.Topics = s.Namespace, store.SortTopics(s.Inputs)
+	client, err := source.Open(s.Kafka)
 	if err != nil {
-		return nil, fmt.Errorf("opening the Kafka client: %w", err)
+		return nil, err
 	}
 	producer := sink.New(client)
 	return &Connection{
 		Client:   client,
 		Producer: producer,
-		Redis:    store.Open(store.Config{Addrs: s.Redis, Namespace: s.Namespace, Topics: store.SortTopics(s.Inputs)}),
+		Redis:    store.Open(s.Redis),
 		letters:  deadletter.NewWriter(client, producer, s.DeadLetters),
 	}, nil
 }

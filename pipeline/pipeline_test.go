@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 		"purchases": partitions, "clicks": partitions, "changes": partitions, "dead": partitions}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, servers.Close()) })
-	w := &world{t: t, servers: servers, where: pipeline.Servers{Brokers: servers.Brokers(), Redis: []string{servers.RedisAddr()},
+	w := &world{t: t, servers: servers, where: pipeline.Servers{Kafka: source.Config{Brokers: servers.Brokers()}, Redis: store.Config{Addrs: []string{servers.RedisAddr()}},
 		Namespace: "test", Inputs: []string{"purchases", "clicks"}, Changes: "changes", DeadLetters: "dead"}}
 	w.Connection = w.connect()
 	return w

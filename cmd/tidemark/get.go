@@ -80,7 +80,10 @@ type standing struct {
 
 // lookup reads a customer and the stream time of his shard.
 func lookup(ctx context.Context, c *config.Config, id string) (*standing, error) {
-	redis := openStore(c)
+	redis, err := openStore(c)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = redis.Close() }() // nothing was written
 	shard, err := shardOf(ctx, redis, c, id)
 	if err != nil {
@@ -115,7 +118,7 @@ func lookup(ctx context.Context, c *config.Config, id string) (*standing, error)
 
 // shardOf finds where a customer is kept.
 func shardOf(ctx context.Context, redis *store.Redis, c *config.Config, id string) (int32, error) {
-	segments, err := openSegments(c, redis)
+	segments, err := openSegments(ctx, c, redis)
 	if err != nil {
 		return 0, err
 	}

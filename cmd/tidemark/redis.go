@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -12,17 +13,25 @@ import (
 
 // openStore makes the client of a configuration's Redis, which is met when it is
 // first needed.
-func openStore(c *config.Config) *store.Redis {
-	return store.Open(store.Config{Addrs: c.Redis.Addrs, Namespace: c.Namespace, Topics: inputs(c)})
+func openStore(c *config.Config) (*store.Redis, error) {
+	where, err := redisServers(c)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(where), nil
 }
 
 // openSegments reads the segments of a configuration's namespace.
-func openSegments(c *config.Config, redis *store.Redis) (*client.Client, error) {
+func openSegments(ctx context.Context, c *config.Config, redis *store.Redis) (*client.Client, error) {
 	partitioner, err := partition.Parse(c.Policy.Partitioner)
 	if err != nil {
 		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
-	return client.New(redis.Client(), c.Namespace, client.Partitioner(partitioner)), nil
+	reader, err := redis.Client(ctx)
+	if err != nil {
+		return nil, unreachable(c, err)
+	}
+	return client.New(reader, c.Namespace, client.Partitioner(partitioner)), nil
 }
 
 func unreachable(c *config.Config, err error) error {

@@ -81,7 +81,10 @@ func runEmbedded(ctx context.Context, c *config.Config, stdout io.Writer, log *z
 		return err
 	}
 	defer func() { err = errors.Join(err, servers.Close()) }()
-	c.Kafka.Brokers, c.Redis.Addrs = servers.Brokers(), []string{servers.RedisAddr()}
+	reached := config.Default() // not as the configuration's own servers are
+	c.Kafka.Brokers, c.Kafka.TLS, c.Kafka.SASL = servers.Brokers(), reached.Kafka.TLS, reached.Kafka.SASL
+	c.Redis = reached.Redis
+	c.Redis.Addrs = []string{servers.RedisAddr()}
 	_, err = fmt.Fprintf(stdout, "Kafka at %s, Redis at %s, inside this process: when it ends, everything in them is gone.\n"+
 		"Write events to %s; read changes from %s, segments with: tidemark get c-1 --redis %s\n",
 		strings.Join(servers.Brokers(), ","), servers.RedisAddr(), strings.Join(inputs(c), " and "), c.Kafka.Topics.Changes, servers.RedisAddr())
@@ -93,7 +96,11 @@ func runEmbedded(ctx context.Context, c *config.Config, stdout io.Writer, log *z
 
 // work is one worker over the servers of a configuration.
 func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
-	connection, err := connect(c)
+	where, err := servers(c)
+	if err != nil {
+		return err
+	}
+	connection, err := pipeline.Connect(where)
 	if err != nil {
 		return err
 	}
@@ -114,7 +121,7 @@ func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
 			TimerGrace:      time.Duration(c.TimerGrace) * time.Millisecond,
 			Publish:         c.Start.Publish,
 			AcceptTruncated: c.Start.AcceptTruncated,
-			Durable:         c.Redis.Durability != "none",
+			Durable:         where.Redis.Durability.Waits(),
 			Until:           instant.None,
 			Limits:          pipeline.DefaultLimits(),
 			Log:             log,

@@ -19,6 +19,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
 
@@ -67,7 +69,7 @@ func TestRunEmbedded(t *testing.T) {
 		}
 		return nil
 	}))
-	connection, err := pipeline.Connect(pipeline.Servers{Brokers: []string{at[1]}, Redis: []string{at[2]}, Namespace: "shop",
+	connection, err := pipeline.Connect(pipeline.Servers{Kafka: source.Config{Brokers: []string{at[1]}}, Redis: store.Config{Addrs: []string{at[2]}}, Namespace: "shop",
 		Inputs: []string{"clicks", "purchases"}, Changes: "segment-changes", DeadLetters: "dead-letters"})
 	require.NoError(t, err)
 	router, err := local.NewRouter(policy.Default())

@@ -69,8 +69,12 @@ kept (orders folded early, events too old for an effect) are listed apart.`,
 
 // runVerify verifies the namespace of a configuration.
 func runVerify(ctx context.Context, o verify.Options, c *config.Config, stderr io.Writer) (*verify.Report, error) {
-	o.Brokers, o.Redis, o.Namespace = c.Kafka.Brokers, c.Redis.Addrs, c.Namespace
-	o.Inputs, o.Changes, o.Policy = inputs(c), c.Kafka.Topics.Changes, c.Policy
+	where, err := servers(c)
+	if err != nil {
+		return nil, err
+	}
+	o.Kafka, o.Redis, o.Namespace = where.Kafka, where.Redis, where.Namespace
+	o.Inputs, o.Changes, o.Policy = where.Inputs, where.Changes, c.Policy
 	bar := newBar(stderr)
 	if bar != nil {
 		o.Progress = bar.verified

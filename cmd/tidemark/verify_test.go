@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/embedded"
 	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/verify"
 	"github.com/tidemark/tidemark/pkg/instant"
@@ -26,7 +27,7 @@ func verifiable(t *testing.T) (redisAddr string) {
 		local.Clicks: local.Partitions, local.Changes: local.Partitions, local.DeadLetters: local.Partitions}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, servers.Close()) })
-	connection, err := pipeline.Connect(pipeline.Servers{Brokers: servers.Brokers(), Redis: []string{servers.RedisAddr()}, Namespace: "acme",
+	connection, err := pipeline.Connect(pipeline.Servers{Kafka: source.Config{Brokers: servers.Brokers()}, Redis: store.Config{Addrs: []string{servers.RedisAddr()}}, Namespace: "acme",
 		Inputs: []string{local.Clicks, local.Purchases}, Changes: local.Changes, DeadLetters: local.DeadLetters})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, connection.Close()) }()

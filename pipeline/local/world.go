@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -49,8 +50,8 @@ func Start(o Options) (*World, error) {
 		return nil, err
 	}
 	connection, err := pipeline.Connect(pipeline.Servers{
-		Brokers:     servers.Brokers(),
-		Redis:       []string{servers.RedisAddr()},
+		Kafka:       source.Config{Brokers: servers.Brokers()},
+		Redis:       store.Config{Addrs: []string{servers.RedisAddr()}},
 		Namespace:   o.Namespace,
 		Inputs:      []string{Clicks, Purchases},
 		Changes:     Changes,

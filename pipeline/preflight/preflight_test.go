@@ -18,6 +18,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/embedded"
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/topics"
 	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -37,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, servers.Close()) })
 	w := &world{t: t, servers: servers, config: Config{
-		Servers: pipeline.Servers{Brokers: servers.Brokers(), Redis: []string{servers.RedisAddr()}, Namespace: "shop",
+		Servers: pipeline.Servers{Kafka: source.Config{Brokers: servers.Brokers()}, Redis: store.Config{Addrs: []string{servers.RedisAddr()}}, Namespace: "shop",
 			Inputs: []string{"purchases", "clicks"}, Changes: "changes", DeadLetters: "dead"},
 		Policy: policy.Default(), Durability: "none",
 	}}
@@ -144,7 +146,7 @@ func TestTheEmbeddedServers(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, servers.Close()) }()
 	w := newWorld(t)
-	w.config.Servers.Brokers, w.config.Servers.Redis = servers.Brokers(), []string{servers.RedisAddr()}
+	w.config.Servers.Kafka.Brokers, w.config.Servers.Redis.Addrs = servers.Brokers(), []string{servers.RedisAddr()}
 	w.passes()
 }
 
@@ -211,7 +213,7 @@ func TestABrokerThatIsTooOld(t *testing.T) {
 	require.NoError(t, err)
 	defer k.Close()
 	w := newWorld(t)
-	w.config.Servers.Brokers = k.ListenAddrs()
+	w.config.Servers.Kafka.Brokers = k.ListenAddrs()
 	reasons := w.refused()["broker-version"]
 	for _, address := range k.ListenAddrs() {
 		require.Contains(t, reasons, "the broker at "+address+" does not speak Produce 3 to 8 (it ends with 2), Fetch 4 to 11 (it ends with 3)\n")
@@ -316,16 +318,16 @@ func TestStateThatThisVersionCannotRead(t *testing.T) {
 func TestServersThatCannotBeAsked(t *testing.T) {
 	w := newWorld(t)
 	w.topics()
-	w.config.Servers.Redis = []string{"127.0.0.1:1"}
+	w.config.Servers.Redis.Addrs = []string{"127.0.0.1:1"}
 	_, err := w.check()
-	require.ErrorContains(t, err, "asking Redis at 127.0.0.1:1 about itself")
+	require.ErrorContains(t, err, "connecting to Redis: asking 127.0.0.1:1")
 	var refusal Refusal
 	require.False(t, errors.As(err, &refusal))
 
-	w.config.Servers.Brokers = []string{"127.0.0.1:1"}
+	w.config.Servers.Kafka.Brokers = []string{"127.0.0.1:1"}
 	_, err = w.check()
 	require.ErrorContains(t, err, "asking Kafka at 127.0.0.1:1 for its brokers")
-	require.ErrorContains(t, err, "asking Redis at 127.0.0.1:1")
+	require.ErrorContains(t, err, "connecting to Redis: asking 127.0.0.1:1")
 }
 
 // adminClient asks what the engine itself never does.

@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -91,7 +92,7 @@ func newEngine(t *testing.T, kafka *real.Kafka, redis ...string) *engine {
 	topics := map[string]int32{local.Purchases: local.Partitions, local.Clicks: local.Partitions,
 		local.Changes: local.Partitions, local.DeadLetters: local.Partitions}
 	l := openLog(t, kafka, topics, anyTime())
-	return &engine{t: t, ctx: l.ctx, log: l, where: pipeline.Servers{Brokers: kafka.Brokers(), Redis: redis, Namespace: "real",
+	return &engine{t: t, ctx: l.ctx, log: l, where: pipeline.Servers{Kafka: source.Config{Brokers: kafka.Brokers()}, Redis: store.Config{Addrs: redis}, Namespace: "real",
 		Inputs: []string{l.names[local.Clicks], l.names[local.Purchases]}, Changes: l.names[local.Changes], DeadLetters: l.names[local.DeadLetters]}}
 }
 
@@ -160,8 +161,10 @@ func (e *engine) live(troubles *troubles) (lives int) {
 func (e *engine) outcome(customers map[string]string) outcome {
 	o := outcome{customers: map[string]string{}, states: make([]store.State, local.Partitions)}
 	var changes, letters []recordbatch.Record
-	redis := store.Open(store.Config{Addrs: e.where.Redis, Namespace: e.where.Namespace, Topics: e.where.Inputs})
-	defer func() { _ = redis.Close() }()
+	connection, err := pipeline.Connect(e.where)
+	require.NoError(e.t, err)
+	defer func() { require.NoError(e.t, connection.Close()) }()
+	redis := connection.Redis
 	for shard := range int32(local.Partitions) {
 		some, _ := e.log.read(e.t, local.Changes, shard)
 		changes = append(changes, some...)

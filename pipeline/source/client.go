@@ -66,6 +66,8 @@ func Open(cfg Config) (*Client, error) {
 	c.transport = &kafka.Transport{
 		Dial:           c.conns.dial,
 		ClientID:       cfg.ClientID,
+		TLS:            cfg.TLS,
+		SASL:           cfg.SASL,
 		MetadataTopics: slices.Clone(cfg.Topics),
 		Context:        c.life,
 	}
@@ -91,7 +93,7 @@ func (c *Client) Addr() net.Addr { return c.addr }
 // Dialer opens connections that end with the client, for what kafka-go does not
 // do through a Transport: a consumer group.
 func (c *Client) Dialer() *kafka.Dialer {
-	return &kafka.Dialer{ClientID: c.cfg.ClientID, DialFunc: c.conns.dial, Timeout: answerTimeout}
+	return &kafka.Dialer{ClientID: c.cfg.ClientID, DialFunc: c.conns.dial, Timeout: answerTimeout, TLS: c.cfg.TLS, SASLMechanism: c.cfg.SASL}
 }
 
 // Brokers are the addresses that the client was opened with.

@@ -1,10 +1,13 @@
 package source
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
+
+	"github.com/segmentio/kafka-go/sasl"
 )
 
 // Config says how to reach a cluster.
@@ -16,6 +19,13 @@ type Config struct {
 	// made of it. kafka-go would otherwise ask for the metadata of every
 	// topic of the cluster, every few seconds.
 	Topics []string
+
+	// TLS encrypts the connections, nil: they are plain. Without a ServerName that
+	// of each broker's address counts.
+	TLS *tls.Config
+
+	// SASL says to the brokers who we are, nil: nobody.
+	SASL sasl.Mechanism
 
 	// ClientID names this process in the brokers' logs and quotas.
 	ClientID string

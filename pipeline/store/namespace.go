@@ -31,7 +31,11 @@ return redis.call('HMGET', KEYS[1], 'policy', 'document', 'partitions')
 // Namespace reads what is stored of the namespace itself. Shards may be stored
 // though it is not: it was introduced after them, or lost alone.
 func (r *Redis) Namespace(ctx context.Context) (Namespace, error) {
-	reply, err := r.client.HMGet(ctx, keys.Namespace(r.config.Namespace), "policy", "document", "partitions").Result()
+	client, err := r.Client(ctx)
+	if err != nil {
+		return Namespace{}, err
+	}
+	reply, err := client.HMGet(ctx, keys.Namespace(r.config.Namespace), "policy", "document", "partitions").Result()
 	if err != nil {
 		return Namespace{}, fmt.Errorf("reading the namespace: %w", err)
 	}
@@ -41,7 +45,11 @@ func (r *Redis) Namespace(ctx context.Context) (Namespace, error) {
 // Claim stores n unless a namespace is stored already, and returns the one that
 // is: of two workers that start at once with different policies one is told so.
 func (r *Redis) Claim(ctx context.Context, n Namespace) (Namespace, error) {
-	reply, err := claim.Run(ctx, r.client, []string{keys.Namespace(r.config.Namespace)}, n.Policy, n.Document, n.Partitions).Slice()
+	client, err := r.Client(ctx)
+	if err != nil {
+		return Namespace{}, err
+	}
+	reply, err := claim.Run(ctx, client, []string{keys.Namespace(r.config.Namespace)}, n.Policy, n.Document, n.Partitions).Slice()
 	if err != nil {
 		return Namespace{}, fmt.Errorf("storing the namespace: %w", err)
 	}
@@ -68,7 +76,11 @@ func parseNamespace(reply []any) (Namespace, error) {
 // Stored reads the shard's hash without taking anything over; a shard that never
 // ran has no Head.
 func (r *Redis) Stored(ctx context.Context, shard int32) (State, error) {
-	fields, err := r.client.HGetAll(ctx, keys.Of(r.config.Namespace, shard).Shard()).Result()
+	client, err := r.Client(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	fields, err := client.HGetAll(ctx, keys.Of(r.config.Namespace, shard).Shard()).Result()
 	if err != nil {
 		return State{}, fmt.Errorf("reading shard %d: %w", shard, err)
 	}

@@ -2,23 +2,30 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/tidemark/tidemark/pkg/instant"
 )
 
 // Config says which Redis holds the state.
 type Config struct {
-	Addrs     []string // one: a server; several: the seeds of a cluster
-	Namespace string
-	Topics    []string      // input topics, by name
-	Timeout   time.Duration // of one command; zero: 10 s
+	Addrs      []string    // host:port of a server, of some nodes of a cluster, or of sentinels
+	Mode       Mode        // which of them
+	Username   string      // an ACL user; empty: the default user
+	Password   string      // empty: none
+	TLS        *tls.Config // nil: connections are plain
+	Sentinel   Sentinel
+	Durability Durability
+	Namespace  string
+	Topics     []string      // input topics, by name
+	Timeout    time.Duration // of one command; zero: 10 s
+	Retries    int           // of a command that failed. For readers: a store that commits must have none
 }
 
 const (
@@ -26,39 +33,30 @@ const (
 	maxShards      = 4096 // per process and node, far above what anyone runs
 )
 
-// Redis is the store of a namespace on a Redis server or cluster.
+// Redis is the store of a namespace on a Redis server, behind sentinels, or on a
+// cluster.
 type Redis struct {
-	client redis.UniversalClient
 	config Config
+	turn   chan struct{}         // held by who uses what is below
+	client redis.UniversalClient // nil until it is known what the addresses are
+	closed bool
 }
 
-// Open makes the client; the server is met at the first command.
+// Open prepares the store; the server is met at the first command.
 func Open(config Config) *Redis {
 	if config.Timeout == 0 {
 		config.Timeout = defaultTimeout
 	}
-	return &Redis{config: config, client: redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs:         config.Addrs,
-		IsClusterMode: len(config.Addrs) > 1,
-		// A commit must never be sent twice by itself: whether the first one was
-		// applied is not known. Everything else is repeated by taking over again.
-		MaxRetries:            -1,
-		DisableIdentity:       true,
-		PoolSize:              maxShards, // each shard keeps a connection for itself
-		ReadTimeout:           config.Timeout,
-		WriteTimeout:          config.Timeout,
-		ContextTimeoutEnabled: true,
-		// Its handshake changes options that all connections share.
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})}
+	return &Redis{config: config, turn: make(chan struct{}, 1)}
 }
-
-// Close ends all connections.
-func (r *Redis) Close() error { return r.client.Close() }
 
 // Time is the server's clock, unix ms.
 func (r *Redis) Time(ctx context.Context) (int64, error) {
-	t, err := r.client.Time(ctx).Result()
+	client, err := r.Client(ctx)
+	if err != nil {
+		return 0, err
+	}
+	t, err := client.Time(ctx).Result()
 	if err != nil {
 		return 0, fmt.Errorf("asking Redis for its time: %w", err)
 	}
@@ -67,32 +65,25 @@ func (r *Redis) Time(ctx context.Context) (int64, error) {
 
 // Session opens a connection of its own to the node that holds the shard.
 func (r *Redis) Session(ctx context.Context, shard int32) (Session, error) {
-	keys := KeysOf(r.config.Namespace, shard)
-	node, err := r.node(ctx, keys.Shard())
+	client, err := r.Client(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
+		return nil, err
 	}
-	return &session{conn: node.Conn(), keys: keys, topics: r.config.Topics, doubted: r.doubted}, nil
+	node, err := r.node(ctx, client, shard)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn: node.Conn(), keys: KeysOf(r.config.Namespace, shard), topics: r.config.Topics,
+		durability: r.config.Durability, timeout: r.config.Timeout, doubted: func() { doubted(client) }}, nil
 }
 
 // doubted has the cluster's map looked at again after an error: the shard may
 // have moved, or its node be gone. go-redis does so for commands that it routes
 // itself; those of a session it does not see, and by itself it looks once a
 // minute. It is done beside, at most a few times a second for all sessions.
-func (r *Redis) doubted() {
-	if c, ok := r.client.(*redis.ClusterClient); ok {
+func doubted(client redis.UniversalClient) {
+	if c, ok := client.(*redis.ClusterClient); ok {
 		c.ReloadState(context.Background())
-	}
-}
-
-func (r *Redis) node(ctx context.Context, key string) (*redis.Client, error) {
-	switch c := r.client.(type) {
-	case *redis.ClusterClient:
-		return c.MasterForKey(ctx, key)
-	case *redis.Client:
-		return c, nil
-	default:
-		return nil, fmt.Errorf("unexpected client %T", c)
 	}
 }
 
@@ -104,9 +95,12 @@ type session struct {
 	topics  []string
 	doubted func() // told of errors that may mean that the shard is elsewhere now
 	broken  error
-	args    []any
-	fields  []string
-	names   []string
+
+	durability Durability
+	timeout    time.Duration
+	args       []any
+	fields     []string
+	names      []string
 }
 
 // end remembers the first error.
@@ -279,8 +273,6 @@ func (s *session) arguments(c *Commit) ([]string, []any) {
 	s.args = args
 	return names, args
 }
-
-func (s *session) Wait(context.Context) error { return s.broken }
 
 func (s *session) Close() error {
 	if s.broken == nil {

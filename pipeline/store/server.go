@@ -41,8 +41,11 @@ func (r *Redis) Servers(ctx context.Context) ([]Server, error) {
 		all = append(all, parseServer(c.Options().Addr, text))
 		return nil
 	}
-	var err error
-	switch c := r.client.(type) {
+	client, err := r.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch c := client.(type) {
 	case *redis.ClusterClient:
 		err = c.ForEachShard(ctx, ask)
 	case *redis.Client:

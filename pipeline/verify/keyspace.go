@@ -7,39 +7,30 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
 // keyspace reads what a namespace has in Redis.
 type keyspace struct {
+	store     *store.Redis
 	client    redis.UniversalClient
 	namespace string
 }
 
-func openKeyspace(addrs []string, namespace string) *keyspace {
-	return &keyspace{namespace: namespace, client: redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs:           addrs,
-		IsClusterMode:   len(addrs) > 1,
-		DisableIdentity: true,
-		// Its handshake changes options that all connections share.
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})}
-}
+const retries = 3 // of a read: nothing is written that could be written twice
 
-func (k *keyspace) close() error { return k.client.Close() }
-
-// node is the server that holds a shard.
-func (k *keyspace) node(ctx context.Context, keys store.Keys) (*redis.Client, error) {
-	switch c := k.client.(type) {
-	case *redis.ClusterClient:
-		return c.MasterForKey(ctx, keys.Shard())
-	case *redis.Client:
-		return c, nil
+func openKeyspace(ctx context.Context, config store.Config, namespace string) (*keyspace, error) {
+	config.Namespace, config.Retries = namespace, retries
+	s := store.Open(config)
+	client, err := s.Client(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	return nil, fmt.Errorf("unexpected client %T", k.client)
+	return &keyspace{store: s, client: client, namespace: namespace}, nil
 }
+
+func (k *keyspace) close() error { return k.store.Close() }
 
 // hash reads the shard's hash.
 func (k *keyspace) hash(ctx context.Context, shard int32) (map[string]string, error) {
@@ -95,9 +86,9 @@ type found struct {
 // visit one twice.
 func (k *keyspace) customers(ctx context.Context, shard int32, keep func(id string) bool, visit func(*found)) error {
 	keys := store.KeysOf(k.namespace, shard)
-	node, err := k.node(ctx, keys)
+	node, err := k.store.Node(ctx, shard)
 	if err != nil {
-		return fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
+		return err
 	}
 	prefix := keys.CustomerPrefix()
 	var ids []string

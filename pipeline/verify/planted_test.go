@@ -65,7 +65,7 @@ func copyOf(r *recordbatch.Record) sink.Record {
 // publish writes records to the doctored topic.
 func (w *world) publish(all [][]sink.Record) {
 	w.t.Helper()
-	client, err := source.Open(source.Config{Brokers: w.where.Brokers, Topics: []string{doctored}, ClientID: "test"})
+	client, err := source.Open(source.Config{Brokers: w.where.Kafka.Brokers, Topics: []string{doctored}, ClientID: "test"})
 	require.NoError(w.t, err)
 	defer client.Close()
 	producer := sink.New(client)

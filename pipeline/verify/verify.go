@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/partition"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -20,8 +21,8 @@ import (
 
 // Options say what is verified.
 type Options struct {
-	Brokers   []string
-	Redis     []string // one: a server; several: the seeds of a cluster
+	Kafka     source.Config // Run names the topics and the client
+	Redis     store.Config  // Run names the namespace
 	Namespace string
 	Inputs    []string // topics
 	Changes   string   // topic
@@ -72,8 +73,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer v.client.Close()
-	report, err := v.run(ctx)
-	err = errors.Join(err, v.keys.close())
+	var report *Report
+	if v.keys, err = openKeyspace(ctx, o.Redis, o.Namespace); err == nil {
+		report, err = v.run(ctx)
+		err = errors.Join(err, v.keys.close())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("verifying namespace %s: %w", o.Namespace, err)
 	}
@@ -97,11 +101,10 @@ func open(o Options) (*verifier, error) {
 	if v.partitioner, err = partition.Parse(o.Policy.Partitioner); err != nil {
 		return nil, fmt.Errorf("reading the policy: %w", err)
 	}
-	v.client, err = source.Open(source.Config{Brokers: o.Brokers, Topics: append([]string{o.Changes}, v.Inputs...), ClientID: "tidemark-verify"})
-	if err != nil {
+	o.Kafka.Topics, o.Kafka.ClientID = append([]string{o.Changes}, v.Inputs...), "tidemark-verify"
+	if v.client, err = source.Open(o.Kafka); err != nil {
 		return nil, err
 	}
-	v.keys = openKeyspace(o.Redis, o.Namespace)
 	return v, nil
 }
 

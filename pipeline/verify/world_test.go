@@ -15,6 +15,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/replay"
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/verify"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -39,8 +41,8 @@ func newWorld(t testing.TB) *world {
 		local.Clicks: local.Partitions, local.Changes: local.Partitions, local.DeadLetters: local.Partitions, doctored: local.Partitions}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, servers.Close()) })
-	w := &world{t: t, servers: servers, policy: policy.Default(), where: pipeline.Servers{Brokers: servers.Brokers(),
-		Redis: []string{servers.RedisAddr()}, Namespace: "test", Inputs: []string{local.Purchases, local.Clicks},
+	w := &world{t: t, servers: servers, policy: policy.Default(), where: pipeline.Servers{Kafka: source.Config{Brokers: servers.Brokers()},
+		Redis: store.Config{Addrs: []string{servers.RedisAddr()}}, Namespace: "test", Inputs: []string{local.Purchases, local.Clicks},
 		Changes: local.Changes, DeadLetters: local.DeadLetters}}
 	w.Connection = w.connect()
 	w.redis = redis.NewClient(&redis.Options{Addr: servers.RedisAddr(), DisableIdentity: true})
@@ -111,7 +113,7 @@ func (w *world) replay(until int64) {
 }
 
 func (w *world) options() verify.Options {
-	return verify.Options{Brokers: w.where.Brokers, Redis: w.where.Redis, Namespace: "test", Inputs: w.where.Inputs,
+	return verify.Options{Kafka: w.where.Kafka, Redis: w.where.Redis, Namespace: "test", Inputs: w.where.Inputs,
 		Changes: local.Changes, Policy: w.policy}
 }
 
