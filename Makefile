@@ -5,10 +5,10 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 SEEDS ?= 300
 
-.PHONY: help build test race lint fuzz bench golden mutants sim test-real tidy ci
+.PHONY: help build test race lint fuzz bench bench-go bench-peers bench-smoke golden mutants sim test-real tidy ci
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 build: ## bin/tidemark
 	go build -trimpath -o bin/tidemark ./cmd/tidemark
@@ -34,8 +34,17 @@ fuzz: ## each fuzzer for FUZZTIME
 			echo "== $$f $$(dirname $$file)"; go test "$$(dirname $$file)" -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x; \
 		done; done
 
-bench: ## Go benchmarks of every stage, with allocations
+bench-go: ## Go benchmarks of every stage, with allocations
 	go test -run '^$$' -bench . -benchmem ./pkg/... ./pipeline/...
+
+bench: ## the service as in production: throughput, latency, memory; BENCH=<flags> (needs Java 17, Maven, redis-server)
+	go run ./pipeline/bench -out bin/bench $(BENCH)
+
+bench-smoke: ## the same, just to see that it works
+	go run ./pipeline/bench -out bin/bench-smoke -events 20000 -customers 2000 -rounds 1 -for 2s -warm-up 1s
+
+bench-peers: ## beside another engine on its own log: PEERS=<folder>
+	go run ./pipeline/bench -out bin/bench-peers -peers "$(PEERS)" -warm-up 10s $(BENCH)
 
 golden: ## compare with independently computed results: TIDEMARK_GOLDEN=<folder>
 	go test ./pipeline/replay ./pkg/change ./pkg/event ./pkg/rfm -count=1 -v -run Golden
