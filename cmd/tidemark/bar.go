@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/tidemark/tidemark/pipeline/replay"
 )
@@ -30,6 +31,20 @@ const clearLine = "\r\x1b[K"
 func (b *bar) show(p replay.Progress) {
 	b.shown = true
 	fmt.Fprint(b.out, clearLine+renderBar(p, b.width))
+}
+
+// counting shows a number that grows. It may be called often.
+func (b *bar) counting(what string) func(n int64) {
+	if b == nil {
+		return func(int64) {}
+	}
+	var last time.Time
+	return func(n int64) {
+		if now := time.Now(); now.Sub(last) >= 100*time.Millisecond {
+			last, b.shown = now, true
+			fmt.Fprintf(b.out, "%s%s %s", clearLine, replay.Thousands(n), what)
+		}
+	}
 }
 
 // clear leaves the line as it was.

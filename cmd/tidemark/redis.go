@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/tidemark/tidemark/config"
+	"github.com/tidemark/tidemark/pipeline/namespace"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/client"
 	"github.com/tidemark/tidemark/pkg/partition"
@@ -32,6 +34,30 @@ func openSegments(ctx context.Context, c *config.Config, redis *store.Redis) (*c
 		return nil, unreachable(c, err)
 	}
 	return client.New(reader, c.Namespace, client.Partitioner(partitioner)), nil
+}
+
+// openNamespace looks at the whole of a configuration's namespace, which must be
+// there. The store is the caller's to close.
+func openNamespace(ctx context.Context, c *config.Config) (*store.Redis, *namespace.Namespace, error) {
+	redis, err := openStore(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader, err := redis.Client(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(unreachable(c, err), redis.Close())
+	}
+	n := namespace.Open(reader, c.Namespace)
+	partitions, err := n.Partitions(ctx)
+	if err != nil {
+		err = unreachable(c, err)
+	} else if partitions == 0 {
+		err = nothingStored(c)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, redis.Close())
+	}
+	return redis, n, nil
 }
 
 func unreachable(c *config.Config, err error) error {

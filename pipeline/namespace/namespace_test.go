@@ -1,0 +1,166 @@
+package namespace
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/tidemark/tidemark/pkg/keys"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+const customers = 5000
+
+// server is a Redis with two namespaces, one of whose names begins with the
+// other's, and both of which patterns could misunderstand.
+func server(t *testing.T) (*miniredis.Miniredis, *redis.Client) {
+	mini := miniredis.RunT(t)
+	r := redis.NewClient(&redis.Options{Addr: mini.Addr(), DisableIdentity: true})
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	mini.HSet(keys.Namespace("shop"), "policy", policy.Default().Version(), "document", policy.Default().Document(), "partitions", "3")
+	for i := range int32(2) { // the third has had no event
+		k := keys.Of("shop", i)
+		mini.HSet(k.Shard(), "head", "x:1", "partitions", "3", "policy", "p", "clock", fmt.Sprint(1000*int64(i)), "size:loyal", "2", "size:edge", "7")
+		_, err := mini.ZAdd(k.Timers(), 1, "a")
+		require.NoError(t, err)
+		require.NoError(t, mini.Set(k.Outbox(), "12345"))
+	}
+	for i := range customers {
+		require.NoError(t, mini.Set(keys.Of("shop", int32(i%2)).Customer(fmt.Sprintf("c:{%d}", i)), "value"))
+	}
+	require.NoError(t, mini.Set("tm:shop:{1}:later", "of a later release"))
+	require.NoError(t, mini.Set(keys.Of("shop2", 0).Customer("a"), "another's"))
+	require.NoError(t, mini.Set(keys.Of("sho", 0).Customer("a"), "another's"))
+	return mini, r
+}
+
+func TestCustomersOfOneNamespace(t *testing.T) {
+	_, r := server(t)
+	var ids []string
+	require.NoError(t, Open(r, "shop").Customers(t.Context(), func(some []string) error {
+		ids = append(ids, some...)
+		return nil
+	}))
+	slices.Sort(ids)
+	require.Len(t, slices.Compact(ids), customers)
+	require.Contains(t, ids, "c:{7}")
+}
+
+func TestANameIsNoPattern(t *testing.T) {
+	_, r := server(t)
+	for _, name := range []string{"sh*", "sho?", "sho[p]", `shop\`} {
+		require.NoError(t, Open(r, name).Customers(t.Context(), func(ids []string) error {
+			return fmt.Errorf("%s finds %d customers of others", name, len(ids))
+		}))
+	}
+}
+
+func TestInspect(t *testing.T) {
+	_, r := server(t)
+	told := int64(0)
+	report, err := Open(r, "shop").Inspect(t.Context(), func(keys int64) { told = keys })
+	require.NoError(t, err)
+	require.Equal(t, int64(customers+8), told)
+	require.Equal(t, policy.Default().Version(), report.Policy)
+	require.Contains(t, report.Document, `partitioner="murmur2"`)
+	require.Equal(t, int32(3), report.Partitions)
+	require.Equal(t, 2, report.Shards)
+	require.Equal(t, "1970-01-01T00:00:00.000Z", *report.Earliest)
+	require.Equal(t, "1970-01-01T00:00:01.000Z", *report.Latest)
+	require.Equal(t, map[string]int64{"loyal": 4, "potential": 0, "edge": 14, "churned": 0}, report.Segments)
+	require.Equal(t, int64(2), report.Timers)
+	require.Equal(t, int64(10), report.Outbox)
+	require.Equal(t, int64(customers), report.Customers)
+	require.True(t, report.Measured)
+	require.Positive(t, report.PerCustomer)
+
+	byKind := map[Kind]Keys{}
+	for _, k := range report.Keys {
+		byKind[k.Kind] = k
+	}
+	require.Equal(t, int64(samples), byKind[Customers].Sampled, "some are enough")
+	require.Greater(t, byKind[Customers].Bytes, int64(customers)*int64(len("value")))
+	for kind, n := range map[Kind]int64{Customers: customers, Timers: 2, Outboxes: 2, Shards: 2, Itself: 1, Unknown: 1} {
+		require.Equal(t, n, byKind[kind].Keys, kind)
+		require.Positive(t, byKind[kind].Bytes, kind)
+	}
+}
+
+func TestInspectWhatIsNotThere(t *testing.T) {
+	mini, r := server(t)
+	report, err := Open(r, "none").Inspect(t.Context(), func(int64) {})
+	require.NoError(t, err)
+	require.Zero(t, report.Partitions)
+	require.Empty(t, report.Keys)
+	require.Nil(t, report.Latest)
+
+	mini.SetError("LOADING")
+	_, err = Open(r, "shop").Inspect(t.Context(), func(int64) {})
+	require.ErrorContains(t, err, "inspecting namespace shop")
+	mini.SetError("")
+	mini.HSet(keys.Namespace("shop"), "partitions", "many")
+	_, err = Open(r, "shop").Inspect(t.Context(), func(int64) {})
+	require.ErrorContains(t, err, "something else than Tidemark wrote it")
+}
+
+func TestDelete(t *testing.T) {
+	mini, r := server(t)
+	n := Open(r, "shop")
+	var told []int64
+	deleted, err := n.Delete(t.Context(), func(d int64) { told = append(told, d) })
+	require.NoError(t, err)
+	require.Equal(t, int64(customers+8), deleted)
+	require.Equal(t, deleted, told[len(told)-1])
+	require.Equal(t, []string{keys.Of("sho", 0).Customer("a"), keys.Of("shop2", 0).Customer("a")}, mini.Keys())
+	partitions, err := n.Partitions(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, partitions)
+
+	deleted, err = n.Delete(t.Context(), func(int64) {})
+	require.NoError(t, err)
+	require.Zero(t, deleted)
+}
+
+func TestAShardThatComesAgainIsNoticed(t *testing.T) {
+	mini, r := server(t)
+	_, err := Open(r, "shop").Delete(t.Context(), func(int64) {
+		mini.HSet(keys.Of("shop", 1).Shard(), "head", "y:1")
+	})
+	require.ErrorIs(t, err, ErrActive)
+	require.ErrorContains(t, err, "1 shards have come again")
+}
+
+func TestAWorkerIsNoticed(t *testing.T) {
+	mini, r := server(t)
+	n := Open(r, "shop")
+	require.NoError(t, n.Watch(t.Context(), time.Millisecond))
+
+	writing, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; writing.Err() == nil; i++ {
+			mini.HSet(keys.Of("shop", 1).Shard(), "head", fmt.Sprintf("x:%d", i))
+		}
+	}()
+	err := n.Watch(t.Context(), 50*time.Millisecond)
+	stop()
+	<-done
+	require.ErrorIs(t, err, ErrActive)
+	require.ErrorContains(t, err, "shard 1 was written to")
+
+	_, err = n.heads(writing, 3)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, n.Watch(writing, time.Hour), context.Canceled)
+}
