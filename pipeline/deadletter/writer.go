@@ -2,10 +2,7 @@ package deadletter
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"github.com/segmentio/kafka-go"
 
 	"github.com/tidemark/tidemark/pipeline/sink"
 )
@@ -64,7 +61,11 @@ func (w *Writer) write(ctx context.Context, letters []Letter) error {
 		records[to] = append(records[to], letters[i].Record())
 	}
 	for _, to := range order {
-		if err := w.send(ctx, to, records[to]); err != nil {
+		err := send(ctx, w.log, w.topic, to, records[to])
+		if sink.TooLarge(err) {
+			return fmt.Errorf("the dead-letter topic must take records 64 KiB larger than the inputs do: %w", err)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -72,17 +73,15 @@ func (w *Writer) write(ctx context.Context, letters []Letter) error {
 }
 
 // send writes the records in batches of a size that the topic takes.
-func (w *Writer) send(ctx context.Context, partition int32, records []sink.Record) error {
+func send(ctx context.Context, log Log, topic string, partition int32, records []sink.Record) error {
 	for limit := batchBytes; len(records) > 0; {
 		n := sink.Fit(records, limit)
-		_, err := w.log.Produce(ctx, w.topic, partition, records[:n])
+		_, err := log.Produce(ctx, topic, partition, records[:n])
 		switch {
 		case err == nil:
 			records = records[n:]
-		case n > 1 && errors.Is(err, kafka.MessageSizeTooLarge):
+		case n > 1 && sink.TooLarge(err):
 			limit /= 2 // nothing of it was written; a topic's limit may be lower than usual
-		case errors.Is(err, kafka.MessageSizeTooLarge):
-			return fmt.Errorf("the dead-letter topic must take records 64 KiB larger than the inputs do: %w", err)
 		default:
 			return err
 		}

@@ -1,0 +1,153 @@
+package deadletter
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/partition"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+// Retry sends letters back to the inputs.
+type Retry struct {
+	Source Source
+	Log    Log
+	Topic  string   // of the dead letters
+	Inputs []string // topics that letters may be sent back to
+	Policy *policy.Policy
+	Filter Filter
+	Limit  int // letters to send back; 0: all
+	DryRun bool
+
+	pending map[target][]sink.Record
+	bytes   int
+}
+
+// Retried counts what a Retry did, or would do.
+type Retried struct {
+	Sent      map[string]int // by reason
+	Elsewhere map[string]int // by topic: letters of what is no input, which stay where they are
+	Foreign   int            // records of the dead-letter topic that are no letters
+}
+
+// Total is the number of letters sent back.
+func (r *Retried) Total() (n int) {
+	for _, count := range r.Sent {
+		n += count
+	}
+	return n
+}
+
+// target is where letters are sent back to.
+type target struct {
+	topic     string
+	partition int32
+}
+
+// flushBytes is how much waits to be sent, over all partitions.
+const flushBytes = 16 << 20
+
+// Run reads the letters that are there now and sends each back to where it came
+// from: its key, its value, its own headers. What is still bad comes back as a
+// new letter. Letters stay in their topic, so a second Run sends them again,
+// which events, being known by their ids, do not mind. After an error some may
+// have been sent.
+//
+// A record's time is part of what it says: the earlier of it and occurred_at is
+// when the event happened. So it is kept, in the header that forwarded records
+// have. Two reasons are judged by where or when a record lies, and would come
+// back for ever: one that was misplaced goes to its customer's partition, and one
+// that was dated into the future gets the time of now.
+func (r *Retry) Run(ctx context.Context) (*Retried, error) {
+	decoder, err := event.NewDecoder(r.Policy)
+	if err != nil {
+		return nil, err
+	}
+	done := &Retried{Sent: map[string]int{}, Elsewhere: map[string]int{}}
+	counts := map[string]int32{}
+	for _, topic := range r.Inputs {
+		if counts[topic], err = r.Source.Partitions(ctx, topic); err != nil {
+			return nil, fmt.Errorf("retrying dead letters: %w", err)
+		}
+	}
+	router := router{decoder: decoder, counts: counts}
+	if router.partitioner, err = partition.Parse(r.Policy.Partitioner); err != nil {
+		return nil, err
+	}
+	times := times{source: r.Source, ranges: map[target]*stretch{}}
+	r.pending = map[target][]sink.Record{}
+	done.Foreign, err = Read(ctx, r.Source, r.Topic, r.Filter, func(_ Place, l *Letter) error {
+		to, ok := router.route(l)
+		if !ok {
+			done.Elsewhere[l.Topic]++
+			return nil
+		}
+		if r.Limit > 0 && done.Total() == r.Limit {
+			return ErrEnough
+		}
+		done.Sent[l.Reason]++
+		if r.DryRun {
+			return nil
+		}
+		at := int64(noTime)
+		if l.Reason != event.FutureDated.String() {
+			var err error
+			if at, err = times.of(ctx, l); err != nil {
+				return err
+			}
+		}
+		record := sink.Record{Key: l.Key, Value: l.Value, Headers: dated(l.Headers, at), Time: time.Now().UnixMilli()}
+		return r.add(ctx, to, record)
+	})
+	if err == nil {
+		err = r.flush(ctx)
+	}
+	return done, err
+}
+
+func (r *Retry) add(ctx context.Context, to target, record sink.Record) error {
+	r.pending[to] = append(r.pending[to], record)
+	if r.bytes += len(record.Key) + len(record.Value); r.bytes < flushBytes {
+		return nil
+	}
+	return r.flush(ctx)
+}
+
+// flush writes what waits. The order among partitions does not matter.
+func (r *Retry) flush(ctx context.Context) error {
+	for to, records := range r.pending {
+		if err := send(ctx, r.Log, to.topic, to.partition, records); err != nil {
+			return fmt.Errorf("retrying dead letters: %w", err)
+		}
+		delete(r.pending, to)
+	}
+	r.bytes = 0
+	return nil
+}
+
+// router finds where a letter belongs.
+type router struct {
+	decoder     *event.Decoder
+	partitioner partition.Partitioner
+	counts      map[string]int32 // partitions of the inputs
+	event       event.Event
+}
+
+// route returns where the letter came from, or for one that was misplaced its
+// customer's partition; false if its topic is no input, or has no such partition.
+func (r *router) route(l *Letter) (target, bool) {
+	count := r.counts[l.Topic]
+	to := target{l.Topic, l.Partition}
+	if l.Reason == event.Misplaced.String() && count > 0 {
+		r.event = event.Event{}
+		r.decoder.Decode(l.Value, event.Record{Timestamp: l.RejectedAt, Latest: instant.None}, &r.event)
+		if r.event.Customer != "" { // it had one, or it would have been rejected for that
+			to.partition = r.partitioner.Partition(r.event.Customer, count)
+		}
+	}
+	return to, to.partition < count
+}

@@ -1,0 +1,184 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/partition"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+// world is a broker with two inputs and dead letters.
+type world struct {
+	t        *testing.T
+	client   *source.Client
+	producer *sink.Producer
+}
+
+func newWorld(t *testing.T) *world {
+	servers, err := embedded.Start(embedded.Options{Topics: map[string]int32{"purchases": 4, "clicks": 4, "dead": 2}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, servers.Close()) })
+	client, err := source.Open(source.Config{Brokers: servers.Brokers(), Topics: []string{"purchases", "clicks", "dead"}})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return &world{t: t, client: client, producer: sink.New(client)}
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// reject writes a record to an input and what the engine would make of it to the
+// dead letters.
+func (w *world) reject(topic string, number int32, reason string, rejectedAt int64, record sink.Record) *Letter {
+	w.t.Helper()
+	offset, err := w.producer.Produce(soon(w.t), topic, number, []sink.Record{record})
+	require.NoError(w.t, err)
+	l := &Letter{Topic: topic, Partition: number, Offset: offset, Reason: reason, RejectedAt: rejectedAt,
+		Key: record.Key, Value: record.Value, Headers: record.Headers}
+	w.letter(l)
+	return l
+}
+
+func (w *world) letter(l *Letter) {
+	w.t.Helper()
+	require.NoError(w.t, NewWriter(w.client, w.producer, "dead").Write(soon(w.t), []Letter{*l}))
+}
+
+// holds returns what an input holds from an offset on: headers, key, value.
+func (w *world) holds(topic string, number int32, from int64) (all []string) {
+	w.t.Helper()
+	_, end, err := w.client.Bounds(soon(w.t), topic, number)
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.client.Scan(soon(w.t), topic, number, from, end, func(r *recordbatch.Record) error {
+		var text strings.Builder
+		for h := range r.Headers() {
+			fmt.Fprintf(&text, "%s=%s ", h.Key, h.Value)
+		}
+		all = append(all, fmt.Sprintf("%s%s:%s", text.String(), r.Key, r.Value))
+		return nil
+	}))
+	return all
+}
+
+func (w *world) retry(edit func(*Retry)) *Retried {
+	w.t.Helper()
+	r := &Retry{Source: w.client, Log: w.producer, Topic: "dead", Inputs: []string{"purchases", "clicks"}, Policy: policy.Default(),
+		Filter: Filter{Since: instant.None, Until: instant.None}}
+	if edit != nil {
+		edit(r)
+	}
+	done, err := r.Run(soon(w.t))
+	require.NoError(w.t, err)
+	return done
+}
+
+const click = `{"id":"e-1","type":"click","customer_id":"c-7"}`
+
+func TestALetterGoesBackAsItCame(t *testing.T) {
+	w := newWorld(t)
+	w.reject("purchases", 3, "unknown_currency", 9000, sink.Record{Key: []byte("c-1"), Value: []byte("euros"), Time: 4000,
+		Headers: []sink.Header{{Key: "traceparent", Value: []byte("x")}}})
+	w.reject("purchases", 3, "malformed", 9000, sink.Record{Value: []byte{}, Time: 5000})
+	done := w.retry(nil)
+	require.Equal(t, map[string]int{"unknown_currency": 1, "malformed": 1}, done.Sent)
+	require.Equal(t, 2, done.Total())
+	require.Equal(t, []string{"traceparent=x tidemark-timestamp=4000 c-1:euros", "tidemark-timestamp=5000 :"}, w.holds("purchases", 3, 2))
+
+	require.Equal(t, 2, w.retry(nil).Total(), "letters stay")
+	require.Len(t, w.holds("purchases", 3, 2), 4)
+}
+
+func TestTheTimeOfALetter(t *testing.T) {
+	w := newWorld(t)
+	forwarded := []sink.Header{{Key: source.TimestampHeader, Value: []byte("300")}}
+	w.reject("clicks", 0, "bad_value", 9000, sink.Record{Value: []byte("forwarded"), Time: 4000, Headers: forwarded})
+	w.reject("clicks", 0, "future_dated", 9000, sink.Record{Value: []byte("ahead"), Time: 4000, Headers: forwarded})
+	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 1, Reason: "bad_value", RejectedAt: 9000, Value: []byte("of another log")})
+	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 77, Reason: "bad_value", RejectedAt: 9000, Value: []byte("of a longer log")})
+	w.retry(nil)
+	require.Equal(t, []string{
+		"tidemark-timestamp=300 :forwarded",
+		":ahead", // or it would be dated into the future for ever
+		"tidemark-timestamp=9000 :of another log",
+		"tidemark-timestamp=9000 :of a longer log",
+	}, w.holds("clicks", 0, 2))
+}
+
+func TestAMisplacedLetterGoesToItsCustomer(t *testing.T) {
+	w := newWorld(t)
+	right := partition.Murmur2.Partition("c-7", 4)
+	w.reject("clicks", (right+1)%4, "misplaced", 9000, sink.Record{Key: []byte("c-7"), Value: []byte(click), Time: 4000})
+	require.Equal(t, map[string]int{"misplaced": 1}, w.retry(nil).Sent)
+	require.Equal(t, []string{"tidemark-timestamp=4000 c-7:" + click}, w.holds("clicks", right, 0))
+}
+
+func TestWhatIsSentBack(t *testing.T) {
+	w := newWorld(t)
+	for i := range 6 {
+		w.reject("purchases", 1, []string{"malformed", "oversized"}[i%2], int64(1000*i), sink.Record{Value: fmt.Appendf(nil, "%d", i), Time: int64(10 * i)})
+	}
+	w.letter(&Letter{Topic: "old-clicks", Reason: "malformed", RejectedAt: 3000})
+	w.letter(&Letter{Topic: "purchases", Partition: 4, Reason: "malformed", RejectedAt: 3000})
+	_, err := w.producer.Produce(soon(t), "dead", 0, []sink.Record{{Value: []byte("not ours")}})
+	require.NoError(t, err)
+
+	done := w.retry(func(r *Retry) { r.DryRun = true })
+	require.Equal(t, &Retried{Sent: map[string]int{"malformed": 3, "oversized": 3}, Elsewhere: map[string]int{"old-clicks": 1, "purchases": 1}, Foreign: 1}, done)
+	require.Len(t, w.holds("purchases", 1, 0), 6)
+
+	w.retry(func(r *Retry) { r.Filter = Filter{Reasons: []string{"oversized"}, Since: 1000, Until: 5000} })
+	require.Equal(t, []string{"tidemark-timestamp=10 :1", "tidemark-timestamp=30 :3"}, w.holds("purchases", 1, 6))
+
+	w.retry(func(r *Retry) { r.Limit = 1 })
+	require.Len(t, w.holds("purchases", 1, 6), 3)
+}
+
+// Many letters, far apart and close together, find their records.
+func TestTimesOfManyLetters(t *testing.T) {
+	w := newWorld(t)
+	var records []sink.Record
+	for i := range 3000 {
+		records = append(records, sink.Record{Value: fmt.Appendf(nil, "%d", i), Time: int64(i)})
+	}
+	_, err := w.producer.Produce(soon(t), "purchases", 0, records)
+	require.NoError(t, err)
+	var letters []Letter
+	for i := 0; i < 3000; i += 1 + i%700 {
+		letters = append(letters, Letter{Topic: "purchases", Offset: int64(i), Reason: "malformed", RejectedAt: 9999, Value: records[i].Value})
+	}
+	require.NoError(t, NewWriter(w.client, w.producer, "dead").Write(soon(t), letters))
+	require.Equal(t, len(letters), w.retry(nil).Total())
+	for i, text := range w.holds("purchases", 0, 3000) {
+		require.Equal(t, fmt.Sprintf("tidemark-timestamp=%d :%d", letters[i].Offset, letters[i].Offset), text)
+	}
+}
+
+func TestRetryTellsWhatGoesWrong(t *testing.T) {
+	w := newWorld(t)
+	w.reject("purchases", 1, "malformed", 1, sink.Record{Value: []byte("x")})
+	away := errors.New("away")
+	r := &Retry{Source: w.client, Log: &fakeLog{err: away}, Topic: "dead", Inputs: []string{"purchases"}, Policy: policy.Default(),
+		Filter: Filter{Since: instant.None, Until: instant.None}}
+	_, err := r.Run(soon(t))
+	require.ErrorIs(t, err, away)
+	require.ErrorContains(t, err, "retrying dead letters")
+
+	r.Topic = "none"
+	_, err = r.Run(soon(t))
+	require.ErrorContains(t, err, "reading dead letters")
+}
