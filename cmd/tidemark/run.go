@@ -15,6 +15,8 @@ import (
 	"github.com/tidemark/tidemark/config"
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/preflight"
+	"github.com/tidemark/tidemark/pipeline/topics"
 	"github.com/tidemark/tidemark/pipeline/worker"
 	"github.com/tidemark/tidemark/pkg/instant"
 )
@@ -72,11 +74,7 @@ const embeddedPartitions = 12
 
 // runEmbedded works over servers of its own.
 func runEmbedded(ctx context.Context, c *config.Config, stdout io.Writer, log *zap.Logger) (err error) {
-	topics := map[string]int32{c.Kafka.Topics.Changes: embeddedPartitions, c.Kafka.Topics.DeadLetters: embeddedPartitions}
-	for _, topic := range inputs(c) {
-		topics[topic] = embeddedPartitions
-	}
-	servers, err := embedded.Start(embedded.Options{Topics: topics})
+	servers, err := embedded.Start(embedded.Options{})
 	if err != nil {
 		return err
 	}
@@ -85,6 +83,9 @@ func runEmbedded(ctx context.Context, c *config.Config, stdout io.Writer, log *z
 	c.Kafka.Brokers, c.Kafka.TLS, c.Kafka.SASL = servers.Brokers(), reached.Kafka.TLS, reached.Kafka.SASL
 	c.Redis = reached.Redis
 	c.Redis.Addrs = []string{servers.RedisAddr()}
+	if err := createTopics(ctx, c); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(stdout, "Kafka at %s, Redis at %s, inside this process: when it ends, everything in them is gone.\n"+
 		"Write events to %s; read changes from %s, segments with: tidemark get c-1 --redis %s\n",
 		strings.Join(servers.Brokers(), ","), servers.RedisAddr(), strings.Join(inputs(c), " and "), c.Kafka.Topics.Changes, servers.RedisAddr())
@@ -92,6 +93,18 @@ func runEmbedded(ctx context.Context, c *config.Config, stdout io.Writer, log *z
 		return fmt.Errorf("writing where the servers are: %w", err)
 	}
 	return work(ctx, c, log)
+}
+
+// createTopics makes those of run --embedded as tidemark topics --create would.
+func createTopics(ctx context.Context, c *config.Config) (err error) {
+	connection, err := connect(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, connection.Close()) }()
+	use := topics.Use{Inputs: inputs(c), Changes: c.Kafka.Topics.Changes, DeadLetters: c.Kafka.Topics.DeadLetters, Policy: c.Policy}
+	_, err = use.Create(ctx, connection.Client, embeddedPartitions, 1)
+	return err
 }
 
 // work is one worker over the servers of a configuration.
@@ -105,9 +118,13 @@ func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, connection.Close()) }()
-	partitions, err := connection.Client.Partitions(ctx, inputs(c)[0])
+	found, err := preflight.Check(ctx, connection, preflight.Config{Servers: where, Policy: c.Policy,
+		Durability: c.Redis.Durability, AcceptTruncated: c.Start.AcceptTruncated})
 	if err != nil {
-		return fmt.Errorf("reading the partitions of topic %s: %w", inputs(c)[0], err)
+		return err
+	}
+	for _, note := range found.Notes {
+		log.Warn(note)
 	}
 	info, _ := debug.ReadBuildInfo()
 	return worker.Run(ctx, worker.Options{
@@ -115,7 +132,7 @@ func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
 			Namespace:       c.Namespace,
 			Inputs:          inputs(c),
 			Changes:         c.Kafka.Topics.Changes,
-			Partitions:      partitions,
+			Partitions:      found.Partitions,
 			Policy:          c.Policy,
 			WallClock:       c.Clock == "wall",
 			TimerGrace:      time.Duration(c.TimerGrace) * time.Millisecond,
@@ -127,7 +144,7 @@ func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
 			Log:             log,
 		},
 		Group: pipeline.GroupConfig{
-			ID: c.Group(), Inputs: inputs(c), Partitions: partitions,
+			ID: c.Group(), Inputs: inputs(c), Partitions: found.Partitions,
 			SessionTimeout: time.Duration(c.Kafka.SessionTimeout) * time.Millisecond, Log: log,
 		},
 		Connection: connection,

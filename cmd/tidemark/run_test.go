@@ -61,7 +61,16 @@ func TestRunEmbedded(t *testing.T) {
 	defer cancel()
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, strings.Fields("run --embedded -c tidemark.yaml"), nil, stdout, stderr) }()
-	at, url := <-servers, "http://"+(<-serving)[1]
+	said := func(from <-chan []string) []string {
+		select {
+		case words := <-from:
+			return words
+		case code := <-ended:
+			require.FailNow(t, "it ended", "with %d", code)
+			return nil
+		}
+	}
+	at, url := said(servers), "http://"+said(serving)[1]
 
 	require.NoError(t, real.Await(t.Context(), 30*time.Second, func(context.Context) error {
 		if code, text := body(t, url+"/readyz"); code != http.StatusOK {
