@@ -2,7 +2,9 @@ package topics
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +14,10 @@ import (
 	"github.com/tidemark/tidemark/pipeline/source"
 )
 
-const createTimeout = 30 * time.Second
+const (
+	createTimeout  = 30 * time.Second
+	appearInterval = 100 * time.Millisecond
+)
 
 // Create makes the topics that are missing, with so many partitions and
 // replicas (-1: as many as the brokers make by default), and returns their
@@ -39,7 +44,28 @@ func (u *Use) Create(ctx context.Context, client *source.Client, partitions int3
 			return created, err
 		}
 	}
-	return created, nil
+	return created, u.appear(ctx, client)
+}
+
+// appear waits until every topic is in what the brokers, and kafka-go's copy of
+// it, know: they answer before all of them do.
+func (u *Use) appear(ctx context.Context, client *source.Client) error {
+	bounded, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	again := time.NewTicker(appearInterval)
+	defer again.Stop()
+	for {
+		topics, err := Describe(bounded, client, u.Names())
+		if err == nil && !slices.ContainsFunc(topics, func(t Topic) bool { return !t.Exists() }) {
+			return nil
+		}
+		_ = client.Observe(kafka.LeaderNotAvailable) // makes it ask anew
+		select {
+		case <-again.C:
+		case <-bounded.Done():
+			return errors.Join(fmt.Errorf("waiting for the new topics: %w", bounded.Err()), err)
+		}
+	}
 }
 
 // settings are those of a topic to create.
