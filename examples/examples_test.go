@@ -19,8 +19,6 @@ import (
 	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
-	"github.com/tidemark/tidemark/pipeline/source"
-	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/partition"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
@@ -154,8 +152,7 @@ func TestChangesInGo(t *testing.T) {
 // repeat writes every change again, as a crash before its acknowledgement does,
 // and behind those of c-42 one more of his.
 func repeat(t *testing.T, world *local.World) {
-	connection, err := pipeline.Connect(pipeline.Servers{Kafka: source.Config{Brokers: world.Brokers()}, Redis: store.Config{Addrs: []string{world.RedisAddr()}}, Namespace: namespace,
-		Inputs: []string{local.Clicks, local.Purchases}, Changes: local.Changes, DeadLetters: local.DeadLetters})
+	connection, err := pipeline.Connect(world.Servers())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, connection.Close()) }()
 	for shard := range int32(local.Partitions) {

@@ -5,6 +5,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline/demo"
+	"github.com/tidemark/tidemark/pipeline/replay"
+	"github.com/tidemark/tidemark/pipeline/verify"
 )
 
 func TestDemoShowsLinesWhereThereIsNoScreen(t *testing.T) {
@@ -13,11 +17,24 @@ func TestDemoShowsLinesWhereThereIsNoScreen(t *testing.T) {
 	require.Contains(t, out, "working through 240 days of a simulated shop's history\n")
 	require.Regexp(t, `[\d,]+ events in \d+\.\d s \([\d,]+/s\): [\d,]+ applied, \d+ without effect, \d+ dead letters\n`, out)
 	require.Regexp(t, `[\d,]+ customers at the end: \d+ loyal, \d+ potential, \d+ edge, \d+ churned\n`, out)
+	require.Regexp(t, `\nverified by rules written a second time, in \d+\.\d s: [\d,]+ records, [\d,]+ customers, [\d,]+ changes\n0 differences\n`, out)
 	require.Contains(t, out, "Where to go next:\n  tidemark generate")
 
 	r := tidemark(t, nil, "demo", "--for", "-1s")
 	require.Equal(t, misused, r.code)
 	require.Contains(t, r.stderr, "give a time from now on")
+}
+
+func TestDemoFailsWhereItsProofDoes(t *testing.T) {
+	var out bytes.Buffer
+	err := conclude(&demo.Result{Summary: &replay.Summary{}, Proof: &verify.Report{Namespace: "demo", Differences: 1,
+		First: []verify.Difference{{Customer: "c-1", What: "the segment", Found: "edge", Expected: "loyal"}}}}, &out)
+	require.ErrorContains(t, err, "namespace demo is not what its log says: 1 difference")
+	require.Contains(t, out.String(), `customer "c-1": the segment`)
+
+	out.Reset()
+	require.NoError(t, conclude(&demo.Result{Summary: &replay.Summary{}}, &out))
+	require.Contains(t, out.String(), "not verified: there was nothing yet")
 }
 
 func TestDemoSaysThatItCouldNotWrite(t *testing.T) {

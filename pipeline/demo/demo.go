@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/replay"
+	"github.com/tidemark/tidemark/pipeline/verify"
 	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/shop"
 )
@@ -44,8 +45,18 @@ const (
 	// feedEvery is how often the shop's latest events are written to the log.
 	feedEvery = 100 * time.Millisecond
 
+	// proofTime bounds the verification at the end: who has seen enough should not
+	// have to wait.
+	proofTime = 20 * time.Second
+
 	namespace = "demo"
 )
+
+// Result is what a demo came to.
+type Result struct {
+	Summary *replay.Summary
+	Proof   *verify.Report // nil: it was given up after proofTime, or nothing was done
+}
 
 // show is one demo under way.
 type show struct {
@@ -59,8 +70,9 @@ type show struct {
 	watcher *watcher
 }
 
-// Run shows until its time is over, or ctx is, and returns what it came to.
-func Run(ctx context.Context, o Options) (summary *replay.Summary, err error) {
+// Run shows until its time is over, or ctx is, verifies what was done, and returns
+// what it came to.
+func Run(ctx context.Context, o Options) (result *Result, err error) {
 	if o.For > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, o.For)
@@ -99,8 +111,8 @@ func (s *show) open() (err error) {
 }
 
 // run starts the pipeline on the shop's history and then feeds it the present.
-// What is under way when ctx is over is finished: the summary should be whole.
-func (s *show) run(ctx context.Context) (*replay.Summary, error) {
+// What is under way when ctx is over is finished: the result should be whole.
+func (s *show) run(ctx context.Context) (*Result, error) {
 	begin := time.Now()
 	working, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
@@ -127,7 +139,25 @@ func (s *show) run(ctx context.Context) (*replay.Summary, error) {
 		return nil, err
 	}
 	summary.Elapsed = time.Since(begin)
-	return summary, nil
+	s.watcher.step(Verifying)
+	proof, err := s.prove(working)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Summary: summary, Proof: proof}, nil
+}
+
+// prove has everything recomputed by rules that share nothing with the pipeline.
+func (s *show) prove(ctx context.Context) (*verify.Report, error) {
+	ctx, stop := context.WithTimeout(ctx, proofTime)
+	defer stop()
+	where := s.world.Servers()
+	report, err := verify.Run(ctx, verify.Options{Kafka: where.Kafka, Redis: where.Redis, Namespace: where.Namespace,
+		Inputs: where.Inputs, Changes: where.Changes, Policy: policy.Default()})
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, verify.ErrNothing) {
+		return nil, nil
+	}
+	return report, err
 }
 
 func (s *show) pipeline() (*pipeline.Pipeline, error) {

@@ -26,7 +26,8 @@ func small() Options {
 }
 
 // consistent checks that what a demo came to adds up.
-func consistent(t *testing.T, s *replay.Summary) {
+func consistent(t *testing.T, r *Result) {
+	s := r.Summary
 	require.Equal(t, s.Counts.Consumed, s.Counts.Applied+s.Counts.NoEffect()+s.Counts.Rejected())
 	for _, seg := range replay.Segments {
 		var balance int64
@@ -35,6 +36,14 @@ func consistent(t *testing.T, s *replay.Summary) {
 		}
 		require.Equal(t, balance, s.Sizes[seg], seg)
 	}
+	if s.Counts.Consumed == 0 {
+		return // it was ended before anything was done
+	}
+	require.NotNil(t, r.Proof, "it was too slow")
+	require.True(t, r.Proof.Good(), "%+v", r.Proof.First)
+	require.Equal(t, s.Counts.Consumed, r.Proof.Records.Consumed)
+	require.Equal(t, s.Changes, r.Proof.Changes)
+	require.Zero(t, r.Proof.Unsent)
 }
 
 func TestADemoGoesThroughItsSteps(t *testing.T) {
@@ -56,32 +65,32 @@ func TestADemoGoesThroughItsSteps(t *testing.T) {
 		}
 		last = s
 	}
-	summary, err := Run(ctx, o)
+	result, err := Run(ctx, o)
 	require.NoError(t, err)
-	require.Equal(t, []Step{Starting, CatchingUp, Live}, steps)
+	require.Equal(t, []Step{Starting, CatchingUp, Live, Verifying}, steps)
 	require.Positive(t, last.Events)
 	require.Positive(t, last.Changes)
 	require.Positive(t, last.Sizes[segment.Potential])
 	require.NotEmpty(t, last.RedisAddr)
-	consistent(t, summary)
-	require.Positive(t, summary.Counts.Applied)
-	require.GreaterOrEqual(t, summary.Changes, last.Changes, "the last ones were waited for")
+	consistent(t, result)
+	require.Positive(t, result.Summary.Counts.Applied)
+	require.GreaterOrEqual(t, result.Summary.Changes, last.Changes, "the last ones were waited for")
 }
 
 func TestADemoEndsByTime(t *testing.T) {
 	o := small()
 	o.For = 300 * time.Millisecond
-	summary, err := Run(t.Context(), o)
+	result, err := Run(t.Context(), o)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, summary.Elapsed, o.For)
-	consistent(t, summary)
+	require.GreaterOrEqual(t, result.Summary.Elapsed, o.For)
+	consistent(t, result)
 }
 
 func TestTheScreenEndsWithAKey(t *testing.T) {
 	var out bytes.Buffer
-	summary, err := Screen(t.Context(), small(), strings.NewReader("q"), &out)
+	result, err := Screen(t.Context(), small(), strings.NewReader("q"), &out)
 	require.NoError(t, err)
-	consistent(t, summary)
+	consistent(t, result)
 	require.Contains(t, out.String(), "Tidemark")
 }
 
@@ -89,9 +98,9 @@ func TestTheScreenEndsByTime(t *testing.T) {
 	o := small()
 	o.For = 500 * time.Millisecond
 	var out bytes.Buffer
-	summary, err := Screen(t.Context(), o, nil, &out)
+	result, err := Screen(t.Context(), o, nil, &out)
 	require.NoError(t, err)
-	consistent(t, summary)
+	consistent(t, result)
 	require.Contains(t, out.String(), "potential")
 }
 

@@ -37,7 +37,7 @@ func (l *Lines) Take(s Snapshot) {
 	if s.Step == Live && l.shown%moveEvery == 0 && len(s.Moves) > 0 {
 		l.move(s.Moves[len(s.Moves)-1])
 	}
-	if s.Step != Starting && l.shown%standEvery == standEvery-1 {
+	if (s.Step == CatchingUp || s.Step == Live) && l.shown%standEvery == standEvery-1 {
 		l.stand(s)
 	}
 	l.shown++
@@ -56,6 +56,8 @@ func (l *Lines) begin(s Snapshot) {
 	case Live:
 		l.stand(s)
 		l.print("a day passes in a second now; in another terminal: tidemark get c-1 --namespace %s --redis %s\n", namespace, s.RedisAddr)
+	case Verifying:
+		l.print("verifying what was done\n")
 	}
 }
 

@@ -8,25 +8,23 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
-
-	"github.com/tidemark/tidemark/pipeline/replay"
 )
 
 // Screen runs the demo on a terminal, until its time is over, ctx is, or
 // somebody presses q.
-func Screen(ctx context.Context, o Options, in io.Reader, out io.Writer) (*replay.Summary, error) {
+func Screen(ctx context.Context, o Options, in io.Reader, out io.Writer) (*Result, error) {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	program := tea.NewProgram(&screen{view: NewView(lipgloss.NewRenderer(out)), quit: quit},
 		tea.WithInput(in), tea.WithOutput(out), tea.WithAltScreen(), tea.WithoutSignalHandler())
 	o.Show = func(s Snapshot) { program.Send(s) }
 
-	var summary *replay.Summary
+	var result *Result
 	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		summary, err = Run(ctx, o)
+		result, err = Run(ctx, o)
 		program.Quit()
 	}()
 	_, screenErr := program.Run()
@@ -35,7 +33,7 @@ func Screen(ctx context.Context, o Options, in io.Reader, out io.Writer) (*repla
 	if screenErr != nil {
 		err = errors.Join(err, fmt.Errorf("drawing the demo: %w", screenErr))
 	}
-	return summary, err
+	return result, err
 }
 
 // screen is the bubbletea model around a View. It only passes on: what is shown

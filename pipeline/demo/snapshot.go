@@ -12,6 +12,7 @@ const (
 	Starting   Step = iota // the servers, and the shop's history
 	CatchingUp             // the pipeline works through the history
 	Live                   // a day per second
+	Verifying              // everything is recomputed
 )
 
 // Snapshot is everything there is to show at one moment.

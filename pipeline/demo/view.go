@@ -71,6 +71,8 @@ func (v *View) status() string {
 		return "starting Kafka and Redis in this process …"
 	case CatchingUp:
 		return fmt.Sprintf("working through %d days of history: %s · %s events/s", v.now.Days, date(v.now.Time), replay.Thousands(v.now.Rate))
+	case Verifying:
+		return fmt.Sprintf("recomputing everything from %s events, by rules written a second time …", replay.Thousands(v.now.Events))
 	default:
 		return fmt.Sprintf("%s · %s events/s · %s events · %s changes · %s dead letters", minuteOf(v.now.Time), replay.Thousands(v.now.Rate),
 			replay.Thousands(v.now.Events), replay.Thousands(v.now.Changes), replay.Thousands(v.now.DeadLetters))

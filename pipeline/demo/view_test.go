@@ -80,6 +80,14 @@ churned   █                                                              1   0
 in another terminal: tidemark get c-1940 --namespace demo --redis 127.0.0.1:6379`, trimmed(v.Render()))
 }
 
+func TestTheScreenWhileItIsVerified(t *testing.T) {
+	v := newPlainView()
+	last := live()
+	last.Step = Verifying
+	v.Take(last)
+	require.Contains(t, v.Render(), "\nrecomputing everything from 27,469 events, by rules written a second time …\n")
+}
+
 func TestTheScreenFitsItsTerminal(t *testing.T) {
 	v := newPlainView()
 	for i := range 1000 {

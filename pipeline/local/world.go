@@ -36,6 +36,7 @@ type Options struct {
 type World struct {
 	options    Options
 	servers    *embedded.Servers
+	where      pipeline.Servers
 	connection *pipeline.Connection
 }
 
@@ -49,18 +50,18 @@ func Start(o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection, err := pipeline.Connect(pipeline.Servers{
+	w := &World{options: o, servers: servers, where: pipeline.Servers{
 		Kafka:       source.Config{Brokers: servers.Brokers()},
 		Redis:       store.Config{Addrs: []string{servers.RedisAddr()}},
 		Namespace:   o.Namespace,
 		Inputs:      []string{Clicks, Purchases},
 		Changes:     Changes,
 		DeadLetters: DeadLetters,
-	})
-	if err != nil {
+	}}
+	if w.connection, err = pipeline.Connect(w.where); err != nil {
 		return nil, errors.Join(err, servers.Close())
 	}
-	return &World{options: o, servers: servers, connection: connection}, nil
+	return w, nil
 }
 
 // Close stops everything; what was stored is gone.
@@ -70,6 +71,9 @@ func (w *World) Close() error {
 
 // Brokers are where others can read the topics while the World lives.
 func (w *World) Brokers() []string { return w.servers.Brokers() }
+
+// Servers say how others can connect to the World while it lives.
+func (w *World) Servers() pipeline.Servers { return w.where }
 
 // RedisAddr is where others can read the customers while the World lives.
 func (w *World) RedisAddr() string { return w.servers.RedisAddr() }

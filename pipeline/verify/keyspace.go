@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 // keyspace reads what a namespace has in Redis.
@@ -31,6 +33,26 @@ func openKeyspace(ctx context.Context, config store.Config, namespace string) (*
 }
 
 func (k *keyspace) close() error { return k.store.Close() }
+
+// partitions is how many shards the namespace was made for, 0 where none of those
+// that there can be says so: only a shard with an event does.
+func (k *keyspace) partitions(ctx context.Context, most int32) (int32, error) {
+	for shard := range most {
+		stored, err := k.client.HGet(ctx, keys.Of(k.namespace, shard).Shard(), "partitions").Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("reading the partition count of shard %d: %w", shard, err)
+		}
+		n, err := strconv.ParseInt(stored, 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("reading the partition count of shard %d: %w", shard, err)
+		}
+		return int32(n), nil
+	}
+	return 0, nil
+}
 
 // hash reads the shard's hash.
 func (k *keyspace) hash(ctx context.Context, shard int32) (map[string]string, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -62,6 +61,9 @@ type verifier struct {
 	progress Progress
 	told     time.Time // last progress
 }
+
+// ErrNothing is the cause of an error where no shard has stored anything.
+var ErrNothing = errors.New("nothing is stored: is the namespace the right one, and was it ever run?")
 
 // Run verifies a namespace, shard by shard. The report says what differs; an
 // error says that it could not be verified, and why. Nothing is changed. Workers
@@ -155,18 +157,16 @@ func (v *verifier) run(ctx context.Context) (*Report, error) {
 
 // count finds how many shards there are, by the topics and by what is stored.
 func (v *verifier) count(ctx context.Context) error {
-	fields, err := v.keys.hash(ctx, 0)
+	partitions, err := v.client.Partitions(ctx, v.Changes)
 	if err != nil {
 		return err
 	}
-	if len(fields) == 0 {
-		return fmt.Errorf("nothing is stored: is the namespace the right one, and was it ever run?")
+	if v.partitions, err = v.keys.partitions(ctx, partitions); err != nil {
+		return err
 	}
-	stored, err := strconv.ParseInt(fields["partitions"], 10, 32)
-	if err != nil {
-		return fmt.Errorf("reading the partition count of the namespace: %w", err)
+	if v.partitions == 0 {
+		return ErrNothing
 	}
-	v.partitions = int32(stored)
 	for _, topic := range append([]string{v.Changes}, v.Inputs...) {
 		n, err := v.client.Partitions(ctx, topic)
 		if err != nil {
