@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
@@ -15,6 +17,7 @@ type Servers struct {
 	Inputs      []string
 	Changes     string
 	DeadLetters string
+	Others      []string // further topics, such as those that are forwarded to the inputs
 }
 
 // Connection is the clients of a namespace's servers.
@@ -27,7 +30,7 @@ type Connection struct {
 
 // Connect makes the clients; each server is met when it is first needed.
 func Connect(s Servers) (*Connection, error) {
-	s.Kafka.Topics = append([]string{s.Changes, s.DeadLetters}, s.Inputs...)
+	s.Kafka.Topics = slices.Concat([]string{s.Changes, s.DeadLetters}, s.Inputs, s.Others)
 	s.Kafka.ClientID = "tidemark"
 	s.Redis.Namespace, s.Redis.Topics = s.Namespace, store.SortTopics(s.Inputs)
 	client, err := source.Open(s.Kafka)

@@ -90,7 +90,7 @@ customer moves, by an event or because time passed, it publishes the change.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	cobra.EnableCommandSorting = false
-	root.AddCommand(demoCommand(), runCommand(), replayCommand(), getCommand(), exportCommand(), verifyCommand(), topicsCommand(), namespaceCommand(), generateCommand(), configCommand(), versionCommand())
+	root.AddCommand(demoCommand(), runCommand(), replayCommand(), getCommand(), exportCommand(), verifyCommand(), topicsCommand(), deadLettersCommand(), repartitionCommand(), namespaceCommand(), generateCommand(), configCommand(), versionCommand())
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/partition"
@@ -15,7 +16,7 @@ import (
 // Retry sends letters back to the inputs.
 type Retry struct {
 	Source Source
-	Log    Log
+	Log    sink.Log
 	Topic  string   // of the dead letters
 	Inputs []string // topics that letters may be sent back to
 	Policy *policy.Policy
@@ -100,7 +101,7 @@ func (r *Retry) Run(ctx context.Context) (*Retried, error) {
 				return err
 			}
 		}
-		record := sink.Record{Key: l.Key, Value: l.Value, Headers: dated(l.Headers, at), Time: time.Now().UnixMilli()}
+		record := sink.Record{Key: l.Key, Value: l.Value, Headers: source.WithTimestamp(l.Headers, at), Time: time.Now().UnixMilli()}
 		return r.add(ctx, to, record)
 	})
 	if err == nil {
@@ -120,7 +121,7 @@ func (r *Retry) add(ctx context.Context, to target, record sink.Record) error {
 // flush writes what waits. The order among partitions does not matter.
 func (r *Retry) flush(ctx context.Context) error {
 	for to, records := range r.pending {
-		if err := send(ctx, r.Log, to.topic, to.partition, records); err != nil {
+		if _, err := sink.Send(ctx, r.Log, to.topic, to.partition, records); err != nil {
 			return fmt.Errorf("retrying dead letters: %w", err)
 		}
 		delete(r.pending, to)

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
-	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
 )
 
@@ -65,14 +62,4 @@ func (t *times) of(ctx context.Context, l *Letter) (int64, error) {
 		}
 	}
 	return l.RejectedAt, nil // another log has taken the place of that one
-}
-
-// dated returns the headers with the time that the record is to have: at, or
-// that of its writing, for which there must be no header.
-func dated(headers []sink.Header, at int64) []sink.Header {
-	headers = slices.DeleteFunc(slices.Clone(headers), func(h sink.Header) bool { return h.Key == source.TimestampHeader })
-	if at < 0 {
-		return headers
-	}
-	return append(headers, sink.Header{Key: source.TimestampHeader, Value: strconv.AppendInt(nil, at, 10)})
 }

@@ -7,28 +7,20 @@ import (
 	"github.com/tidemark/tidemark/pipeline/sink"
 )
 
-// batchBytes is what is sent at once: just below the brokers' default limit.
-const batchBytes = 1 << 20
-
 // Topics tells how many partitions a topic has; *source.Client does.
 type Topics interface {
 	Partitions(ctx context.Context, topic string) (int32, error)
 }
 
-// Log writes records; *sink.Producer does.
-type Log interface {
-	Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (base int64, err error)
-}
-
 // Writer writes letters to the dead-letter topic.
 type Writer struct {
 	topics Topics
-	log    Log
+	log    sink.Log
 	topic  string
 }
 
 // NewWriter makes a writer to topic, which the client behind topics and log must know.
-func NewWriter(topics Topics, log Log, topic string) *Writer {
+func NewWriter(topics Topics, log sink.Log, topic string) *Writer {
 	return &Writer{topics: topics, log: log, topic: topic}
 }
 
@@ -61,28 +53,11 @@ func (w *Writer) write(ctx context.Context, letters []Letter) error {
 		records[to] = append(records[to], letters[i].Record())
 	}
 	for _, to := range order {
-		err := send(ctx, w.log, w.topic, to, records[to])
+		_, err := sink.Send(ctx, w.log, w.topic, to, records[to])
 		if sink.TooLarge(err) {
 			return fmt.Errorf("the dead-letter topic must take records 64 KiB larger than the inputs do: %w", err)
 		}
 		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// send writes the records in batches of a size that the topic takes.
-func send(ctx context.Context, log Log, topic string, partition int32, records []sink.Record) error {
-	for limit := batchBytes; len(records) > 0; {
-		n := sink.Fit(records, limit)
-		_, err := log.Produce(ctx, topic, partition, records[:n])
-		switch {
-		case err == nil:
-			records = records[n:]
-		case n > 1 && sink.TooLarge(err):
-			limit /= 2 // nothing of it was written; a topic's limit may be lower than usual
-		default:
 			return err
 		}
 	}

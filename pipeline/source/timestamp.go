@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
@@ -32,3 +33,13 @@ func Timestamp(r *recordbatch.Record) int64 {
 
 // lastInstant is 9999-12-31T23:59:59.999Z, unix ms.
 const lastInstant = 253402300799999
+
+// WithTimestamp returns the headers of a record that is written again, so that
+// its time stays at. A negative one is that of the writing.
+func WithTimestamp(headers []recordbatch.Header, at int64) []recordbatch.Header {
+	headers = slices.DeleteFunc(slices.Clone(headers), func(h recordbatch.Header) bool { return h.Key == TimestampHeader })
+	if at < 0 {
+		return headers
+	}
+	return append(headers, recordbatch.Header{Key: TimestampHeader, Value: strconv.AppendInt(nil, at, 10)})
+}

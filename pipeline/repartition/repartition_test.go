@@ -1,0 +1,370 @@
+package repartition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"github.com/tidemark/tidemark/pipeline/deadletter"
+	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/partition"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	oldPartitions = 5
+	newPartitions = 3
+	limit         = 30 * time.Second
+)
+
+// world is a broker with topics to forward and an input.
+type world struct {
+	t        *testing.T
+	servers  *embedded.Servers
+	client   *source.Client
+	producer *sink.Producer
+}
+
+func newWorld(t *testing.T) *world {
+	servers, err := embedded.Start(embedded.Options{Topics: map[string]int32{"old": oldPartitions, "older": 1, "purchases": newPartitions, "dead": 1}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, servers.Close()) })
+	w := &world{t: t, servers: servers}
+	w.client = w.open()
+	w.producer = sink.New(w.client)
+	return w
+}
+
+func (w *world) open() *source.Client {
+	client, err := source.Open(source.Config{Brokers: w.servers.Brokers(), Topics: []string{"old", "older", "purchases", "dead"}})
+	require.NoError(w.t, err)
+	w.t.Cleanup(client.Close)
+	return client
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// click is the n-th event of a customer.
+func click(customer, n int) string {
+	return fmt.Sprintf(`{"id":"e-%d-%d","type":"click","customer_id":"c-%d"}`, customer, n, customer)
+}
+
+// fill writes events of some customers to the old topic, each customer's in
+// order to one partition, which is not the one that the policy would choose.
+func (w *world) fill(customers, each, from int) {
+	w.t.Helper()
+	for c := range customers {
+		var records []sink.Record
+		for n := range each {
+			records = append(records, sink.Record{Key: []byte("k"), Value: []byte(click(c, from+n)), Time: int64(1000*c + n)})
+		}
+		_, err := w.producer.Produce(soon(w.t), "old", int32(c%oldPartitions), records)
+		require.NoError(w.t, err)
+	}
+}
+
+// running is a Run under way.
+type running struct {
+	end     context.CancelFunc
+	over    chan struct{}
+	summary Summary
+	err     error
+}
+
+func (w *world) start(edit func(*Options)) *running {
+	o := Options{Client: w.client, Sink: w.producer, Letters: deadletter.NewWriter(w.client, w.producer, "dead"), Group: "tidemark-shop-repartition",
+		From: []string{"old", "older"}, To: "purchases", Policy: policy.Default(), Log: zap.NewNop()}
+	if edit != nil {
+		edit(&o)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	r := &running{end: end, over: make(chan struct{})}
+	go func() {
+		defer close(r.over)
+		r.summary, r.err = Run(ctx, o)
+	}()
+	w.t.Cleanup(func() { end(); <-r.over })
+	return r
+}
+
+// finish ends it and returns what it did.
+func (r *running) finish(t *testing.T) Summary {
+	t.Helper()
+	began := time.Now()
+	r.end()
+	<-r.over
+	require.NoError(t, r.err)
+	require.Less(t, time.Since(began), 5*time.Second)
+	return r.summary
+}
+
+// records returns what the topic holds, by partition.
+func (w *world) records(topic string) (all [][]recordbatch.Record) {
+	w.t.Helper()
+	count, err := w.client.Partitions(soon(w.t), topic)
+	require.NoError(w.t, err)
+	for p := range count {
+		_, end, err := w.client.Bounds(soon(w.t), topic, p)
+		require.NoError(w.t, err)
+		var some []recordbatch.Record
+		require.NoError(w.t, w.client.Scan(soon(w.t), topic, p, 0, end, func(r *recordbatch.Record) error {
+			some = append(some, *r)
+			return nil
+		}))
+		all = append(all, some)
+	}
+	return all
+}
+
+// await returns when the topic holds as many different values.
+func (w *world) await(topic string, values int) {
+	w.t.Helper()
+	require.NoError(w.t, real.Await(context.Background(), limit, func(context.Context) error {
+		seen := map[string]bool{}
+		for _, some := range w.records(topic) {
+			for _, r := range some {
+				seen[string(r.Value)] = true
+			}
+		}
+		if len(seen) < values {
+			return fmt.Errorf("%s holds %d different values of %d", topic, len(seen), values)
+		}
+		return nil
+	}))
+}
+
+// requireForwarded checks that every event of the customers is there, in the
+// partition of its customer, in order; repeats apart, which are counted.
+func (w *world) requireForwarded(customers, each int) (repeats int) {
+	w.t.Helper()
+	next := make([]int, customers)
+	for p, some := range w.records("purchases") {
+		for _, r := range some {
+			var c, n int
+			_, err := fmt.Sscanf(string(r.Value), `{"id":"e-%d-%d"`, &c, &n)
+			require.NoError(w.t, err)
+			require.EqualValues(w.t, partition.Murmur2.Partition(fmt.Sprintf("c-%d", c), newPartitions), p)
+			require.Equal(w.t, fmt.Sprintf("c-%d", c), string(r.Key))
+			require.LessOrEqual(w.t, n, next[c], "one of customer %d was overtaken", c)
+			if n < next[c] {
+				repeats++
+				continue
+			}
+			next[c]++
+		}
+	}
+	for c, n := range next {
+		require.Equal(w.t, each, n, "customer %d", c)
+	}
+	return repeats
+}
+
+func TestEventsGoToTheirCustomers(t *testing.T) {
+	w := newWorld(t)
+	w.fill(20, 30, 0)
+	r := w.start(nil)
+	w.await("purchases", 600)
+	w.fill(20, 10, 30) // and what comes while it runs
+	w.await("purchases", 800)
+	require.Equal(t, Summary{Forwarded: 800}, r.finish(t))
+	require.Zero(t, w.requireForwarded(20, 40))
+
+	w.fill(20, 5, 40)
+	r = w.start(nil)
+	w.await("purchases", 900)
+	require.Equal(t, Summary{Forwarded: 100}, r.finish(t), "it goes on where it was")
+}
+
+func TestTheTimeOfARecordStays(t *testing.T) {
+	w := newWorld(t)
+	stamp := func(text string) []sink.Header {
+		return []sink.Header{{Key: "a", Value: []byte("b")}, {Key: source.TimestampHeader, Value: []byte(text)}, {Key: "null"}}
+	}
+	_, err := w.producer.Produce(soon(t), "older", 0, []sink.Record{
+		{Value: []byte(click(1, 0)), Time: 5000},
+		{Value: []byte(click(1, 1)), Time: 5000, Headers: stamp("400")},
+		{Value: []byte(click(1, 2)), Time: 5000, Headers: stamp("6000")},
+		{Value: []byte(click(1, 3)), Time: 5000, Headers: stamp("soon")},
+	})
+	require.NoError(t, err)
+	r := w.start(nil)
+	w.await("purchases", 4)
+	r.finish(t)
+	var headers []string
+	for _, r := range slices.Concat(w.records("purchases")...) {
+		text := ""
+		for h := range r.Headers() {
+			text += fmt.Sprintf("%s=%s ", h.Key, h.Value)
+		}
+		headers = append(headers, text)
+		require.InDelta(t, time.Now().UnixMilli(), r.Timestamp, 60_000)
+	}
+	require.Equal(t, []string{"tidemark-timestamp=5000 ", "a=b null= tidemark-timestamp=400 ", "a=b null= tidemark-timestamp=5000 ",
+		"a=b null= tidemark-timestamp=5000 "}, headers)
+}
+
+func TestWhatTellsNoCustomerGoesToTheDeadLetters(t *testing.T) {
+	w := newWorld(t)
+	small := *policy.Default()
+	small.MaxEventBytes = 200
+	values := []string{"{", `{"id":"e","type":"click"}`, `{"id":"e","type":"nap","customer_id":"c-1"}`, `{"type":"click","customer_id":"c-1"}`,
+		`{"id":"` + strings.Repeat("x", 300) + `"}`,
+		`{"id":"e","type":"purchase","customer_id":"c-1","amount":"much"}`} // the worker's to reject
+	var records []sink.Record
+	for _, v := range values {
+		records = append(records, sink.Record{Key: []byte("k"), Value: []byte(v), Headers: []sink.Header{{Key: "a", Value: []byte("b")}}})
+	}
+	_, err := w.producer.Produce(soon(t), "old", 4, records)
+	require.NoError(t, err)
+	r := w.start(func(o *Options) { o.Policy = &small })
+	w.await("dead", 5)
+	w.await("purchases", 1)
+	require.Equal(t, Summary{Forwarded: 1, Rejected: 5}, r.finish(t))
+	var reasons []string
+	_, err = deadletter.Read(soon(t), w.client, "dead", deadletter.Filter{Since: instant.None, Until: instant.None}, func(_ deadletter.Place, l *deadletter.Letter) error {
+		require.Equal(t, values[l.Offset], string(l.Value))
+		require.Equal(t, "k", string(l.Key))
+		require.Equal(t, []sink.Header{{Key: "a", Value: []byte("b")}}, l.Headers)
+		reasons = append(reasons, fmt.Sprintf("%s/%d@%d %s", l.Topic, l.Partition, l.Offset, l.Reason))
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"old/4@0 malformed", "old/4@1 missing_field", "old/4@2 unknown_type", "old/4@3 missing_field", "old/4@4 oversized"}, reasons)
+}
+
+// A crash between the acknowledgement and the commit repeats, and loses nothing.
+func TestACrashBeforeTheCommitOnlyRepeats(t *testing.T) {
+	w := newWorld(t)
+	w.fill(20, 30, 0)
+	var crashed atomic.Pointer[running]
+	w.servers.Kafka().ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		crashed.Load().end()
+		return nil, errors.New("the process is gone"), true // nothing is committed
+	})
+	ready := make(chan struct{})
+	r := w.start(func(o *Options) { o.Sink = &gate{Log: w.producer, open: ready} })
+	crashed.Store(r)
+	close(ready)
+	<-r.over
+	require.NoError(t, r.err)
+	require.Positive(t, r.summary.Forwarded)
+
+	r = w.start(nil)
+	w.await("purchases", 600)
+	w.fill(20, 1, 30)
+	w.await("purchases", 620)
+	r.finish(t)
+	require.Positive(t, w.requireForwarded(20, 31))
+}
+
+// gate holds writes back until it is open.
+type gate struct {
+	sink.Log
+	open <-chan struct{}
+}
+
+func (g *gate) Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (int64, error) {
+	<-g.open
+	return g.Log.Produce(ctx, topic, partition, records)
+}
+
+// flaky fails every other time: half of these writes arrive all the same.
+type flaky struct {
+	sink.Log
+	calls atomic.Int32
+}
+
+func (f *flaky) Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (int64, error) {
+	switch f.calls.Add(1) % 4 {
+	case 1:
+		return 0, fmt.Errorf("no answer: %w", context.DeadlineExceeded) // a net.Error: it passes
+	case 3:
+		_, _ = f.Log.Produce(ctx, topic, partition, records)
+		return 0, fmt.Errorf("no answer: %w", context.DeadlineExceeded)
+	}
+	return f.Log.Produce(ctx, topic, partition, records)
+}
+
+func TestErrorsThatPassAreWaitedOut(t *testing.T) {
+	w := newWorld(t)
+	w.fill(20, 30, 0)
+	w.servers.Kafka().ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		return nil, errors.New("connection lost"), true // once
+	})
+	r := w.start(func(o *Options) { o.Sink = &flaky{Log: w.producer} })
+	w.await("purchases", 600)
+	r.finish(t)
+	w.requireForwarded(20, 30)
+}
+
+// Two members share the partitions, and one's go to the other when it leaves.
+func TestTwoShareTheWork(t *testing.T) {
+	w := newWorld(t)
+	w.fill(20, 10, 0)
+	first := w.start(nil)
+	w.await("purchases", 200)
+	second := w.start(func(o *Options) { o.Client = w.open() })
+	w.fill(20, 10, 10)
+	w.await("purchases", 400)
+	first.finish(t)
+	w.fill(20, 10, 20)
+	w.await("purchases", 600)
+	second.finish(t)
+	w.requireForwarded(20, 30)
+}
+
+func TestWhatRetentionDeletedIsNotPassedOverInSilence(t *testing.T) {
+	w := newWorld(t)
+	w.fill(oldPartitions, 10, 0)
+	r := w.start(nil)
+	w.await("purchases", 10*oldPartitions)
+	r.finish(t)
+	w.fill(oldPartitions, 10, 10)
+
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "old", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: 2, Offset: 15}}}}
+	admin, err := kgo.NewClient(kgo.SeedBrokers(w.servers.Brokers()...))
+	require.NoError(t, err)
+	defer admin.Close()
+	_, err = req.RequestWith(soon(t), admin)
+	require.NoError(t, err)
+
+	r = w.start(nil)
+	<-r.over
+	require.ErrorContains(t, r.err, "forwarding to purchases: old/2 does not have offset 10, up to which it was forwarded")
+	require.ErrorContains(t, r.err, "move the offset of group tidemark-shop-repartition")
+}
+
+func TestTopicsThatAreMissing(t *testing.T) {
+	w := newWorld(t)
+	for _, edit := range []func(*Options){
+		func(o *Options) { o.From = []string{"old", "none"} },
+		func(o *Options) { o.To = "none" },
+	} {
+		r := w.start(edit)
+		<-r.over
+		require.ErrorContains(t, r.err, "none")
+	}
+}
