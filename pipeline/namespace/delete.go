@@ -83,7 +83,7 @@ func (n *Namespace) Delete(ctx context.Context, done func(deleted int64)) (delet
 		return deleted, err
 	}
 	err = n.masters(ctx, func(server *redis.Client) error {
-		return n.scan(ctx, server, func(found []string) error {
+		return scan(ctx, server, keys.All(n.name), func(found []string) error {
 			count, err := unlink(ctx, server, found)
 			deleted += count
 			done(deleted)

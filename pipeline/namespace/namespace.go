@@ -6,6 +6,7 @@ package namespace
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,10 +78,9 @@ func oneByOne(visit func(*redis.Client) error) func(context.Context, *redis.Clie
 // meanwhile.
 const scanCount = 2000
 
-// scan visits all keys of the namespace on one server, some at a time. A key may
-// come twice where Redis grows its table meanwhile.
-func (n *Namespace) scan(ctx context.Context, server *redis.Client, visit func(found []string) error) error {
-	prefix := keys.All(n.name)
+// scan visits all keys of one server that begin with the prefix, some at a time.
+// A key may come twice where Redis grows its table meanwhile.
+func scan(ctx context.Context, server *redis.Client, prefix string, visit func(found []string) error) error {
 	for cursor := uint64(0); ; {
 		found, next, err := server.Scan(ctx, cursor, literal(prefix)+"*", scanCount).Result()
 		if err != nil {
@@ -105,7 +105,7 @@ var literal = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Re
 func (n *Namespace) Customers(ctx context.Context, visit func(ids []string) error) error {
 	return n.masters(ctx, func(server *redis.Client) error {
 		var ids []string
-		return n.scan(ctx, server, func(found []string) error {
+		return scan(ctx, server, keys.All(n.name), func(found []string) error {
 			ids = ids[:0]
 			for _, name := range found {
 				if key := n.parse(name); key.kind == Customers {
@@ -118,6 +118,35 @@ func (n *Namespace) Customers(ctx context.Context, visit func(ids []string) erro
 			return visit(ids)
 		})
 	})
+}
+
+// Shard returns the ids of a shard's customers, in order and each once: those of
+// one shard have to fit into memory.
+func (n *Namespace) Shard(ctx context.Context, shard int32) (ids []string, err error) {
+	k := keys.Of(n.name, shard)
+	server, err := n.master(ctx, k.Shard())
+	if err != nil {
+		return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
+	}
+	err = scan(ctx, server, k.CustomerPrefix(), func(found []string) error {
+		for _, name := range found {
+			ids = append(ids, strings.TrimPrefix(name, k.CustomerPrefix()))
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids), err
+}
+
+// master is the server that keeps a key.
+func (n *Namespace) master(ctx context.Context, key string) (*redis.Client, error) {
+	switch c := n.redis.(type) {
+	case *redis.Client:
+		return c, nil
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, key)
+	}
+	return nil, fmt.Errorf("unexpected client %T", n.redis)
 }
 
 // Kind is what a key holds.

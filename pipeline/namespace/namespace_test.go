@@ -57,6 +57,18 @@ func TestCustomersOfOneNamespace(t *testing.T) {
 	require.Contains(t, ids, "c:{7}")
 }
 
+func TestCustomersOfOneShard(t *testing.T) {
+	_, r := server(t)
+	ids, err := Open(r, "shop").Shard(t.Context(), 1)
+	require.NoError(t, err)
+	require.Len(t, ids, customers/2)
+	require.True(t, slices.IsSorted(ids))
+	require.Contains(t, ids, "c:{7}")
+	none, err := Open(r, "shop").Shard(t.Context(), 2)
+	require.NoError(t, err)
+	require.Empty(t, none)
+}
+
 func TestANameIsNoPattern(t *testing.T) {
 	_, r := server(t)
 	for _, name := range []string{"sh*", "sho?", "sho[p]", `shop\`} {

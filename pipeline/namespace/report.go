@@ -143,7 +143,7 @@ func (n *Namespace) weigh(ctx context.Context, r *Report, seen func(int64)) erro
 	visited := int64(0)
 	err := n.masters(ctx, func(server *redis.Client) error {
 		tallies := map[Kind]*tally{}
-		err := n.scan(ctx, server, func(found []string) error {
+		err := scan(ctx, server, keys.All(n.name), func(found []string) error {
 			for _, name := range found {
 				kind := n.parse(name).kind
 				if tallies[kind] == nil {

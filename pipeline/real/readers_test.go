@@ -84,6 +84,14 @@ func readersRead(t *testing.T, r redis.UniversalClient) {
 	require.Equal(t, ids, listed[1:])
 	require.Greater(t, pieces, 5, "in pieces")
 
+	for shard := range int32(shards) {
+		some, err := space.Shard(ctx, shard)
+		require.NoError(t, err)
+		require.True(t, slices.IsSorted(some))
+		ids = slices.DeleteFunc(ids, func(id string) bool { _, found := slices.BinarySearch(some, id); return found })
+	}
+	require.Empty(t, ids, "every customer is in a shard")
+
 	report, err := space.Inspect(ctx, func(int64) {})
 	require.NoError(t, err)
 	require.Equal(t, int64(customers), report.Customers)
