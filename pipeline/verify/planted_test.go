@@ -196,7 +196,7 @@ func plantedInRedis() []planted {
 		{name: "last seen", redis: edit(visitor, func(p *profile.Profile) { p.LastSeen++ }), says: "last seen"},
 		{name: "a floor", redis: edit(visitor, func(p *profile.Profile) { p.Floor = 1 }), says: "floor"},
 		{name: "a lost tombstone", redis: edit(gone, func(p *profile.Profile) { p.ForgottenAt, p.ForgetID = profile.None, 0 }), says: "tombstone"},
-		{name: "another tombstone", redis: edit(gone, func(p *profile.Profile) { p.ForgottenAt++ }), says: "tombstone"},
+		{name: "another tombstone", redis: edit(gone, func(p *profile.Profile) { p.ForgottenAt++ }), says: "tombstone", gone: true},
 		{name: "a wrong version", redis: edit(buyer, func(p *profile.Profile) { p.Version++ }), says: "first line"},
 		{name: "a wrong segment", redis: edit(buyer, func(p *profile.Profile) { p.Segment = segment.Loyal }), says: "first line"},
 		{name: "a wrong beginning", redis: edit(buyer, func(p *profile.Profile) { p.Since++ }), says: "first line", gone: true},

@@ -1,6 +1,16 @@
 package verify
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// When a forget was applied decides which events it erased. In a history that was
+// lost and in the one that is, it may have been applied at different instants: a
+// change tells the one of the history that made it, the tombstone the one of the
+// history that is.
 
 // verifyRewound judges a customer of a shard whose Redis went back behind what
 // was published. Each change is held against the prefix that its position names,
@@ -8,11 +18,11 @@ import "fmt"
 // itself. What an adopted customer might have been told and was not, because he
 // was silent until the log was read again, cannot be known.
 func (s *shard) verifyRewound(c *customer) {
-	w := &rewound{s: s, c: c, p: newPerson(), taken: make([]int, len(s.v.Inputs))}
+	w := &rewound{s: s, c: c, p: newPerson(), taken: make([]int, len(s.v.Inputs)), forgotten: c.forgotten()}
 	for _, t := range c.chain {
 		if f := w.tell(t); f != nil {
 			s.vague = true // the events behind it were not applied
-			if w.sensitive() {
+			if w.sensitive() || !w.dated() {
 				s.report.Apart.Undecided.add(c.id)
 				return
 			}
@@ -32,12 +42,65 @@ type rewound struct {
 	last   *told
 	stale  bool
 	adrift bool // a change lies behind the stored state: the log is still being read again
+
+	forgotten bool // the log has a forget of his
+	stored    bool // tombstones count before changes
+}
+
+// forgotten reports that the customer's records have a forget among them.
+func (c *customer) forgotten() bool {
+	return slices.ContainsFunc(c.facts, func(f fact) bool { return f.forgets() })
+}
+
+// dated reports that of each of his forgets all instants are told that there can
+// be: those of a change, and of the tombstone, which only the last one has left,
+// for one horizon.
+func (w *rewound) dated() bool {
+	missing, buried := false, false
+	for i := range w.c.facts {
+		f := &w.c.facts[i]
+		if !f.forgets() {
+			continue
+		}
+		tombstone := w.buried(f)
+		buried = buried || tombstone != none
+		missing = missing || tombstone == none || w.told(f) == none
+		if w.s.hash.clock >= max(f.at, w.told(f))+w.s.v.rules.horizon {
+			return false
+		}
+	}
+	return !missing || !buried
 }
 
 func (w *rewound) sensitive() bool { return w.stale || w.p.floor != none }
 
-// tell holds one change against its prefix.
+// tell holds one change against its prefix, in either history.
 func (w *rewound) tell(t *told) *failure {
+	if !w.forgotten {
+		return w.hold(t)
+	}
+	var first *failure
+	for _, stored := range []bool{false, true} {
+		w.begin(stored)
+		f := w.hold(t)
+		if f == nil {
+			return nil
+		}
+		if first == nil {
+			first = f
+		}
+	}
+	return first
+}
+
+// begin forgets what was read so far.
+func (w *rewound) begin(stored bool) {
+	w.stored, w.p = stored, newPerson()
+	clear(w.taken)
+}
+
+// hold holds one change against its prefix.
+func (w *rewound) hold(t *told) *failure {
 	r := w.s.v.rules
 	if !w.s.hash.known(&t.position) {
 		w.last, w.adrift = t, true
@@ -137,7 +200,7 @@ func (w *rewound) number(f *fact, i int32) int {
 func (w *rewound) take(f *fact, at int64) outcome {
 	at = max(at, f.at)
 	if f.forgets() {
-		at = max(at, w.forgotten(f))
+		at = max(f.at, w.applied(f, at))
 	}
 	w.p.expire(w.s.v.rules, at)
 	result := w.p.take(w.s.v.rules, f, at)
@@ -145,7 +208,25 @@ func (w *rewound) take(f *fact, at int64) outcome {
 	return result
 }
 
-func (w *rewound) forgotten(f *fact) int64 {
+// applied is the instant at which a forget was applied, least where nothing
+// tells it.
+func (w *rewound) applied(f *fact, least int64) int64 {
+	first, second := w.told(f), w.buried(f)
+	if w.stored {
+		first, second = second, first
+	}
+	switch {
+	case first != none:
+		return first
+	case second != none:
+		return second
+	default:
+		return least
+	}
+}
+
+// told is the instant of a forget by the change that it made.
+func (w *rewound) told(f *fact) int64 {
 	at := none
 	for _, t := range w.c.chain {
 		if t.kind == kindForget && t.position.offsets[f.topic] == f.offset+1 {
@@ -155,16 +236,26 @@ func (w *rewound) forgotten(f *fact) int64 {
 	return at
 }
 
+// buried is the instant of a forget by the stored tombstone.
+func (w *rewound) buried(f *fact) int64 {
+	if p := w.c.stored; p != nil && p.person.forgottenAt != none && p.person.forgetID == xxhash.Sum64String(f.id) {
+		return p.person.forgottenAt
+	}
+	return none
+}
+
 // finish judges the end: the ledger, and that the last change leads to where he
 // is.
 func (w *rewound) finish() {
 	s, r := w.s, w.s.v.rules
 	var tallies = make([][outcomes]int64, len(s.v.Inputs))
-	p := newPerson()
-	w.p, w.taken = p, make([]int, len(w.taken))
+	w.begin(true)
 	for i := range w.c.facts {
 		f := &w.c.facts[i]
 		tallies[f.topic][w.take(f, f.least)]++
+		if f.forgets() {
+			w.open(f)
+		}
 	}
 	for topic := range tallies {
 		for i, name := range outcomeNames {
@@ -185,11 +276,26 @@ func (w *rewound) finish() {
 	s.dropped[1] += w.p.dropped
 }
 
+// open counts the events of which it is not known whether they were there to be
+// erased by a forget, or came behind it and were without effect: those of other
+// topics, dated no later than it was applied. Where no tombstone tells when that
+// was, those behind it may be either, too.
+func (w *rewound) open(forget *fact) {
+	until, known := w.applied(forget, forget.least), w.buried(forget) != none
+	for i := range w.c.facts {
+		f := &w.c.facts[i]
+		if f.topic != forget.topic && (f.at <= until || !known) || f.topic == forget.topic && !known && f.offset > forget.offset {
+			w.s.either[f.topic]++
+		}
+	}
+}
+
 // compareRewound compares what does not depend on the way.
 func (s *shard) compareRewound(w *rewound) {
 	got := w.c.stored
 	if l := s.differing(w.c, &w.p); l != nil {
-		if w.sensitive() {
+		if w.sensitive() || w.forgotten && !w.dated() {
+			s.vague = true
 			s.report.Apart.Undecided.add(w.c.id)
 		} else {
 			s.differ(w.c.id, l.what, l.found, l.want)

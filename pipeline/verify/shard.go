@@ -20,6 +20,7 @@ type shard struct {
 	samples samples
 	linear  bool               // it never went back behind what was published
 	counts  []map[string]int64 // recomputed, by topic
+	either  []int64            // by topic: of how many events it is not known whether they were applied or erased
 	dropped [2]int64           // refunds that waited in vain: at least, at most
 	sizes   [states]int64      // of the stored customers
 	armed   int64              // of them
@@ -64,6 +65,7 @@ func (s *shard) run(ctx context.Context) error {
 	s.samples.topics = len(s.v.Inputs)
 	for range s.v.Inputs {
 		s.counts = append(s.counts, map[string]int64{})
+		s.either = append(s.either, 0)
 	}
 	for s.slice = range s.slices {
 		if err := s.verifySlice(ctx); err != nil {
