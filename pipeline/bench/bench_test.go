@@ -75,10 +75,10 @@ memory 7
 }
 
 func TestWhenAnEventWasProducedIsReadOutOfItsChange(t *testing.T) {
-	at, ok := produced([]byte(`{"id":"x","cause":{"kind":"event","event_id":"t1700000000123456-000000007","event_type":"click"}}`))
+	at, ok := stamp([]byte(`{"id":"x","cause":{"kind":"event","event_id":"t1700000000123456-000000007","event_type":"click"}}`), causeMark)
 	require.True(t, ok)
 	require.Equal(t, int64(1700000000123456), at.UnixMicro())
-	_, ok = produced([]byte(`{"id":"x","cause":{"kind":"timer"}}`))
+	_, ok = stamp([]byte(`{"id":"x","cause":{"kind":"timer"}}`), causeMark)
 	require.False(t, ok)
 }
 

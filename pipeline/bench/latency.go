@@ -16,8 +16,9 @@ import (
 type latency struct {
 	Rate int `json:"events_per_second"`
 	quantiles
-	Changes float64 `json:"changes_per_second"`
-	Cores   usage   `json:"cores"` // CPU seconds per second
+	Produced quantiles `json:"produced"` // of it, until the event was in its input
+	Changes  float64   `json:"changes_per_second"`
+	Cores    usage     `json:"cores"` // CPU seconds per second
 }
 
 // rates are the steady loads, events per second.
@@ -68,8 +69,8 @@ func (b *bench) steady(ctx context.Context, rate int) (*latency, error) {
 		return nil, err
 	}
 	var all []time.Duration
-	err = b.changes(ctx, w.changes, func(r *kgo.Record) {
-		if sent, ok := produced(r.Value); ok && !sent.Before(from) {
+	err = b.scan(ctx, w.changes, func(r *kgo.Record) {
+		if sent, ok := stamp(r.Value, causeMark); ok && !sent.Before(from) {
 			all = append(all, r.Timestamp.Sub(sent))
 		}
 	})
@@ -77,8 +78,27 @@ func (b *bench) steady(ctx context.Context, rate int) (*latency, error) {
 		return nil, err
 	}
 	l.Changes = float64(len(all)) / b.seconds.Seconds()
-	l.quantiles, err = quantilesOf(all)
+	if l.quantiles, err = quantilesOf(all); err != nil {
+		return nil, err
+	}
+	l.Produced, err = b.arrival(ctx, inputs, from)
 	return l, err
+}
+
+// arrival is how long events took from the producer into their inputs.
+func (b *bench) arrival(ctx context.Context, inputs [2]string, from time.Time) (quantiles, error) {
+	var all []time.Duration
+	for _, topic := range inputs {
+		err := b.scan(ctx, topic, func(r *kgo.Record) {
+			if sent, ok := stamp(r.Value, idMark); ok && !sent.Before(from) {
+				all = append(all, r.Timestamp.Sub(sent))
+			}
+		})
+		if err != nil {
+			return quantiles{}, err
+		}
+	}
+	return quantilesOf(all)
 }
 
 // slice is how often events are sent: those that are due then. What comes late
@@ -138,12 +158,15 @@ func (b *bench) pour(ctx context.Context, p *producer, rate int, l *latency, w *
 	return from, p.close(ctx)
 }
 
-var mark = []byte(`"event_id":"t`)
+// Where the id of an event stands in a change that it caused, and in itself.
+var (
+	causeMark = []byte(`"event_id":"t`)
+	idMark    = []byte(`{"id":"t`)
+)
 
-// produced reads the time of production out of the id of the event that caused a
-// change.
-func produced(change []byte) (time.Time, bool) {
-	_, rest, found := bytes.Cut(change, mark)
+// stamp reads the time of production out of an event's id.
+func stamp(value, mark []byte) (time.Time, bool) {
+	_, rest, found := bytes.Cut(value, mark)
 	number, _, ended := bytes.Cut(rest, []byte("-"))
 	us, err := strconv.ParseInt(string(number), 10, 64)
 	return time.UnixMicro(us), found && ended && err == nil

@@ -29,6 +29,7 @@ type options struct {
 	seconds   time.Duration // of each steady load
 	warmUp    time.Duration // before it
 	only      string
+	logs      string
 	out       string
 	peers     string
 }
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&o.seconds, "for", 20*time.Second, "how long each steady load is measured")
 	flags.DurationVar(&o.warmUp, "warm-up", 5*time.Second, "how long it lasts before")
 	flags.StringVar(&o.only, "only", "", "some measurements: "+strings.Join(names(), ","))
+	flags.StringVar(&o.logs, "logs", "", "some logs of throughput, as zipf,10k; empty: all")
 	flags.StringVar(&o.out, "out", "bench", "folder for bench.md and bench.json")
 	flags.StringVar(&o.peers, "peers", "", "folder of the other engine's programs: compare with them instead")
 	if err := flags.Parse(args); err != nil {

@@ -99,6 +99,8 @@ func (r *report) latencies(t *table) {
 		cells := append([]string{fmt.Sprintf("event to change at %s events/s", count(int64(l.Rate)))}, l.cells()...)
 		cells = append(cells, fmt.Sprintf("%s changes/s", count(int64(l.Changes))))
 		t.row(append(cells, l.Cores.cells()...)...)
+		cells = append([]string{"… of it until the event was in Kafka"}, l.Produced.cells()...)
+		t.row(append(cells, "all events", "", "", "", "", "")...)
 	}
 	if q := r.Timers; q != nil {
 		cells := append([]string{fmt.Sprintf("deadline to change, %s due at once; of it %v are timer_grace", count(int64(q.Due)), grace)}, q.cells()...)

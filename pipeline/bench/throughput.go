@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidemark/tidemark/pipeline/real"
@@ -71,6 +72,9 @@ func (b *bench) throughput(ctx context.Context) error {
 	// The first log comes last: those who read afterwards find its customers.
 	for i := len(workloads) - 1; i >= 0; i-- {
 		w := &workloads[i]
+		if b.logs != "" && !slices.Contains(strings.Split(b.logs, ","), w.name) {
+			continue
+		}
 		inputs, err := b.logOf(ctx, w)
 		if err != nil {
 			return err
@@ -119,7 +123,10 @@ func (b *bench) follow(ctx context.Context, name string, inputs [2]string) (*thr
 	}
 	b.last = w.namespace
 	t := &throughput{Events: events, FromStart: progress.last.Sub(w.begun).Seconds(), FromCommit: progress.last.Sub(progress.first).Seconds(),
-		Changes: progress.changes, PeakMB: progress.peak / (1 << 20)}
+		PeakMB: progress.peak / (1 << 20)}
+	if _, t.Changes, err = b.consumed(ctx, &w.namespace); err != nil { // after the last record timers fire
+		return nil, err
+	}
 	if t.CPU, err = b.since(before, w.cpu()); err != nil {
 		return nil, err
 	}
@@ -146,10 +153,9 @@ func (b *bench) length(ctx context.Context, inputs [2]string) (events int64, err
 
 // progress is what was seen of a run from outside.
 type progress struct {
-	first, last time.Time // when the first and the last commit were seen
+	first, last time.Time // when the first and the last commit of records were seen
 	atFirst     int64     // records in what was seen first
-	changes     int64
-	early, late sample // the first metrics with records, and the last
+	early, late sample    // the first metrics with records, and the last
 	peak        float64
 }
 
@@ -161,14 +167,14 @@ const (
 
 // watch looks at what is stored until everything is, or the worker has ended.
 func (b *bench) watch(ctx context.Context, w *worker, events int64) (*progress, error) {
-	stored := store.Open(store.Config{Addrs: []string{b.redis.Addr()}, Namespace: w.name, Topics: store.SortTopics(w.inputs[:])})
+	stored := b.stored(&w.namespace)
 	defer func() { _ = stored.Close() }()
 	p := &progress{}
 	tick, metrics := time.NewTicker(poll), time.NewTicker(scrape)
 	defer tick.Stop()
 	defer metrics.Stop()
 	for {
-		records, changes, err := consumed(ctx, stored)
+		records, _, err := consumed(ctx, stored)
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +183,7 @@ func (b *bench) watch(ctx context.Context, w *worker, events int64) (*progress, 
 			p.first, p.atFirst = now, records
 		}
 		if records >= events {
-			p.last, p.changes = now, changes
+			p.last = now
 			return p, nil
 		}
 		select {
@@ -185,7 +191,7 @@ func (b *bench) watch(ctx context.Context, w *worker, events int64) (*progress, 
 			p.look(ctx, w)
 		case <-tick.C:
 		case <-w.exited:
-			if records, p.changes, err = consumed(ctx, stored); err == nil && records >= events {
+			if records, _, err = consumed(ctx, stored); err == nil && records >= events {
 				p.last = w.ended
 				return p, nil
 			}
@@ -194,6 +200,18 @@ func (b *bench) watch(ctx context.Context, w *worker, events int64) (*progress, 
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// stored reads what a namespace has in Redis.
+func (b *bench) stored(n *namespace) *store.Redis {
+	return store.Open(store.Config{Addrs: []string{b.redis.Addr()}, Namespace: n.name, Topics: store.SortTopics(n.inputs[:])})
+}
+
+// consumed counts the records and changes of a namespace, as stored.
+func (b *bench) consumed(ctx context.Context, n *namespace) (records, changes int64, err error) {
+	stored := b.stored(n)
+	defer func() { _ = stored.Close() }()
+	return consumed(ctx, stored)
 }
 
 // look reads the metrics. A worker that has not begun or is leaving has none.

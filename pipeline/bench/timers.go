@@ -91,7 +91,7 @@ func (b *bench) lateness(ctx context.Context, w *worker, deadline time.Time) err
 	var all []time.Duration
 	var first, last time.Time
 	var odd error
-	err := b.changes(ctx, w.changes, func(r *kgo.Record) {
+	err := b.scan(ctx, w.changes, func(r *kgo.Record) {
 		head, err := change.Parse(r.Value)
 		switch {
 		case err != nil:

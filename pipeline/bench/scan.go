@@ -7,8 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// changes reads a topic of changes from its beginning to its end as of now.
-func (b *bench) changes(ctx context.Context, topic string, visit func(*kgo.Record)) error {
+// scan reads a topic from its beginning to its end as of now.
+func (b *bench) scan(ctx context.Context, topic string, visit func(*kgo.Record)) error {
 	total, err := b.ends(ctx, topic)
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func (b *bench) changes(ctx context.Context, topic string, visit func(*kgo.Recor
 	for total > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return fmt.Errorf("reading changes: %w", err)
+			return fmt.Errorf("reading topic %s: %w", topic, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			visit(r)
