@@ -1,12 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pipeline/source"
 )
 
 func TestGenerateWritesLinesOfEvents(t *testing.T) {
@@ -41,4 +48,66 @@ func TestGenerateSaysThatItCouldNotWrite(t *testing.T) {
 	var stderr strings.Builder
 	require.Equal(t, failed, run(t.Context(), []string{"generate"}, nil, fullDisk{}, &stderr))
 	require.Equal(t, "tidemark: writing the events: no space left\n", stderr.String())
+}
+
+func TestGenerateToKafka(t *testing.T) {
+	servers := emptyServers(t, map[string]int32{"purchases": 3, "clicks": 3})
+	client, err := source.Open(source.Config{Brokers: servers.Brokers(), Topics: []string{"purchases", "clicks"}})
+	require.NoError(t, err)
+	defer client.Close()
+	generate := "generate --to-kafka -c tidemark.yaml --customers 20 "
+	text := succeed(t, nil, strings.Fields(generate+"--events 500 --rate 5000 --live")...)
+	require.Regexp(t, `^wrote 500 lines in \d+\.\d s \([\d,]+/s\)\n$`, text)
+	counts := map[string]int{}
+	for _, topic := range []string{"purchases", "clicks"} {
+		for p := range int32(3) {
+			_, end, err := client.Bounds(t.Context(), topic, p)
+			require.NoError(t, err)
+			require.NoError(t, client.Scan(t.Context(), topic, p, 0, end, func(r *recordbatch.Record) error {
+				counts[topic]++
+				require.Equal(t, topic == "clicks", bytes.Contains(r.Value, []byte(`"type":"click"`)))
+				require.Contains(t, string(r.Value), time.Now().UTC().Format(`"occurred_at":"2006-`))
+				return nil
+			}))
+		}
+	}
+	require.Equal(t, 500, counts["purchases"]+counts["clicks"])
+	require.Positive(t, counts["purchases"])
+
+	// An interrupt ends it with the count.
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var stdout, stderr bytes.Buffer
+	code := make(chan int)
+	go func() { code <- run(ctx, strings.Fields(generate+"--rate 100"), nil, &stdout, &stderr) }()
+	require.NoError(t, real.Await(t.Context(), 30*time.Second, func(ctx context.Context) error {
+		var sum int64
+		for p := range int32(3) {
+			_, end, err := client.Bounds(ctx, "clicks", p)
+			require.NoError(t, err)
+			sum += end
+		}
+		if sum <= int64(counts["clicks"]) {
+			return errors.New("nothing came yet")
+		}
+		return nil
+	}))
+	interrupt()
+	require.Equal(t, good, <-code, stderr.String())
+	require.Regexp(t, `^wrote [1-9]\d* lines in `, stdout.String())
+}
+
+func TestGenerateMisused(t *testing.T) {
+	for args, says := range map[string]string{
+		"generate --rate 5":                "--rate is for Kafka: add --to-kafka",
+		"generate --live":                  "--live is for Kafka",
+		"generate -c tidemark.yaml":        "--config is for Kafka",
+		"generate --to-kafka --rate -1":    "give lines per second",
+		"generate --to-kafka --rate NaN":   "give lines per second",
+		"generate --to-kafka --events -10": "events: must be at least 0",
+	} {
+		r := tidemark(t, nil, strings.Fields(args)...)
+		require.Equal(t, misused, r.code, args)
+		require.Contains(t, r.stderr, says, args)
+	}
 }

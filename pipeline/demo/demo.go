@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/feed"
 	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/replay"
 	"github.com/tidemark/tidemark/pipeline/verify"
@@ -62,7 +63,7 @@ type Result struct {
 type show struct {
 	Options
 	world   *local.World
-	feed    *local.Feed
+	feed    *feed.Feed
 	shop    *shop.Shop
 	next    shop.Line // the first line that is not in the log yet
 	more    bool

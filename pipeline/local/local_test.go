@@ -51,7 +51,7 @@ func TestTheRouteOfALine(t *testing.T) {
 		require.Equal(t, Purchases, topic, line)
 		require.Zero(t, number, line)
 		require.Nil(t, record.Key, line)
-		require.Equal(t, int64(noTime), record.Time, line)
+		require.Equal(t, int64(-1), record.Time, line)
 	}
 }
 
@@ -81,12 +81,12 @@ func TestFedLinesCanBeReadBackInOrder(t *testing.T) {
 	want := []string{""}
 	require.NoError(t, feed.Add(t.Context(), nil))
 	line := []byte(nil)
-	for i := range 3 * feedRecords {
+	for i := range 30_000 {
 		line = fmt.Appendf(line[:0], "line %d", i) // the feed must keep copies
 		want = append(want, string(line))
 		require.NoError(t, feed.Add(t.Context(), line))
 	}
-	large := make([]byte, 2*feedBytes)
+	large := make([]byte, 2<<20)
 	want = append(want, string(large))
 	require.NoError(t, feed.Add(t.Context(), large))
 	require.NoError(t, feed.Add(t.Context(), []byte(`{"id":"e","type":"click","customer_id":"c-7","occurred_at":"1970-01-02T00:00:00Z"}`)))

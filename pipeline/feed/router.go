@@ -1,4 +1,4 @@
-package local
+package feed
 
 import (
 	"fmt"
@@ -10,16 +10,30 @@ import (
 	"github.com/tidemark/tidemark/pkg/policy"
 )
 
+// Topics are where a shop's events go.
+type Topics struct {
+	Orders     string // purchases, refunds, erasures, and what cannot be decoded
+	Clicks     string // may be the same
+	Partitions int32  // of each
+}
+
+// TopicsOf chooses among a namespace's inputs: clicks go to the last one,
+// everything else to the first.
+func TopicsOf(inputs []string, partitions int32) Topics {
+	return Topics{Orders: inputs[0], Clicks: inputs[len(inputs)-1], Partitions: partitions}
+}
+
 // Router does what a shop's producers do: it decides where a line of events
 // goes in the log. It is not safe for concurrent use.
 type Router struct {
+	topics      Topics
 	decoder     *event.Decoder
 	partitioner partition.Partitioner
 	event       event.Event
 }
 
 // NewRouter routes by the policy's partitioner.
-func NewRouter(p *policy.Policy) (*Router, error) {
+func NewRouter(p *policy.Policy, topics Topics) (*Router, error) {
 	decoder, err := event.NewDecoder(p)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the router: %w", err)
@@ -28,16 +42,16 @@ func NewRouter(p *policy.Policy) (*Router, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the router: %w", err)
 	}
-	return &Router{decoder: decoder, partitioner: partitioner}, nil
+	return &Router{topics: topics, decoder: decoder, partitioner: partitioner}, nil
 }
 
 // noTime is the timestamp of a record that has none.
 const noTime = -1
 
-// Route says where a line goes: clicks to the topic of that name, everything
-// else to purchases, on the partition of the customer, dated as it says itself.
-// What cannot be decoded has no customer and no time that could be believed: it
-// goes to partition 0 of purchases without a key, where the pipeline rejects it.
+// Route says where a line goes: clicks to their topic, everything else to that
+// of orders, on the partition of the customer, dated as it says itself. What
+// cannot be decoded has no customer and no time that could be believed: it goes
+// to partition 0 of orders without a key, where the pipeline rejects it.
 //
 // The record aliases the line.
 func (r *Router) Route(line []byte) (topic string, number int32, record sink.Record) {
@@ -45,12 +59,12 @@ func (r *Router) Route(line []byte) (topic string, number int32, record sink.Rec
 	// pipeline to find.
 	reason := r.decoder.Decode(line, event.Record{Timestamp: noTime, Latest: instant.None}, &r.event)
 	if reason != event.OK {
-		return Purchases, 0, sink.Record{Value: line, Time: noTime}
+		return r.topics.Orders, 0, sink.Record{Value: line, Time: noTime}
 	}
-	topic = Purchases
+	topic = r.topics.Orders
 	if r.event.Type == event.Click {
-		topic = Clicks
+		topic = r.topics.Clicks
 	}
-	return topic, r.partitioner.Partition(r.event.Customer, Partitions),
+	return topic, r.partitioner.Partition(r.event.Customer, r.topics.Partitions),
 		sink.Record{Key: []byte(r.event.Customer), Value: line, Time: r.event.OccurredAt}
 }
