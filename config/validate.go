@@ -18,9 +18,17 @@ var (
 	topicForm     = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 )
 
+// CheckNamespace says what is wrong with the name of a namespace.
+func CheckNamespace(name string) error {
+	if !namespaceForm.MatchString(name) {
+		return fmt.Errorf("%q must be 1 to 100 letters, digits, dots, underscores or hyphens", name)
+	}
+	return nil
+}
+
 func (r *reader) validate(c *Config) {
-	if !namespaceForm.MatchString(c.Namespace) {
-		r.wrong("namespace", "%q must be 1 to 100 letters, digits, dots, underscores or hyphens", c.Namespace)
+	if err := CheckNamespace(c.Namespace); err != nil {
+		r.wrong("namespace", "%v", err)
 	}
 	r.addresses("kafka.brokers", c.Kafka.Brokers)
 	r.tls("kafka.tls", &c.Kafka.TLS)

@@ -35,7 +35,7 @@ already. A customer may come twice while Redis grows; the later line counts.`,
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
-	file := configFlag(c, "the configuration of the namespace")
+	file, name := configFlag(c, "the configuration of the namespace"), namespaceFlag(c)
 	flags.StringSliceVar(&names, "segment", nil, "only these: loyal, potential, edge, churned (default all)")
 	flags.StringVar(&format, "format", "jsonl", "jsonl or csv")
 	flags.StringVar(&output, "output", "-", "the file to write; .gz is packed")
@@ -51,7 +51,7 @@ already. A customer may come twice while Redis grows; the later line counts.`,
 			}
 			o.Segments = append(o.Segments, s)
 		}
-		loaded, err := loadConfig(*file)
+		loaded, err := loadNamespace(*file, *name)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func TestNamespaceDelete(t *testing.T) {
 	stored(t)
 	for args, says := range map[string]string{
 		"namespace delete -c here.yaml":             "say which namespace is to be deleted: --name acme",
-		"namespace delete -c here.yaml --name shop": `the name is "shop", but the configuration's namespace is acme: nothing was deleted`,
+		"namespace delete -c here.yaml --name shop": `the name is "shop", but the namespace is acme: nothing was deleted`,
 	} {
 		r := tidemark(t, strings.NewReader("acme\n"), strings.Fields(args)...)
 		require.Equal(t, misused, r.code, args)

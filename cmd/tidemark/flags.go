@@ -44,3 +44,22 @@ func loadConfig(path string) (*config.Config, error) {
 	}
 	return config.Load(path, os.LookupEnv)
 }
+
+// namespaceFlag adds --namespace to a command: another namespace of the same
+// servers, such as that of a replay.
+func namespaceFlag(c *cobra.Command) *string {
+	return c.Flags().String("namespace", "", "another namespace in the same Redis, such as a replay's (default: the configuration's)")
+}
+
+// loadNamespace is loadConfig, with what namespaceFlag says.
+func loadNamespace(path, name string) (*config.Config, error) {
+	loaded, err := loadConfig(path)
+	if err != nil || name == "" {
+		return loaded, err
+	}
+	if err := config.CheckNamespace(name); err != nil {
+		return nil, misusef("--namespace: %v", err)
+	}
+	loaded.Namespace = name
+	return loaded, nil
+}

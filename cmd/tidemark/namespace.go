@@ -44,13 +44,13 @@ meanwhile.`,
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
-	file := configFlag(c, "the configuration of the namespace")
+	file, other := configFlag(c, "the configuration of the namespace"), namespaceFlag(c)
 	output := flags.String("output", "text", "text or json")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *output != "text" && *output != "json" {
 			return misusef("--output %q: write text or json", *output)
 		}
-		loaded, err := loadConfig(*file)
+		loaded, err := loadNamespace(*file, *other)
 		if err != nil {
 			return err
 		}
@@ -144,11 +144,11 @@ the inputs, and finds in the topic of changes what the world was told.`,
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
-	file := configFlag(c, "the configuration of the namespace")
+	file, other := configFlag(c, "the configuration of the namespace"), namespaceFlag(c)
 	flags.StringVar(&name, "name", "", "the namespace's name, to be sure")
 	flags.BoolVar(&force, "force", false, "delete though a worker works on it")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		loaded, err := loadConfig(*file)
+		loaded, err := loadNamespace(*file, *other)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ the inputs, and finds in the topic of changes what the world was told.`,
 			}
 		}
 		if name != loaded.Namespace {
-			return misusef("the name is %q, but the configuration's namespace is %s: nothing was deleted", name, loaded.Namespace)
+			return misusef("the name is %q, but the namespace is %s: nothing was deleted", name, loaded.Namespace)
 		}
 		deleted, err := deleteNamespace(c.Context(), loaded, force, c.ErrOrStderr())
 		if err != nil {

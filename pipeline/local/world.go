@@ -69,6 +69,9 @@ func (w *World) Close() error {
 	return errors.Join(w.connection.Close(), w.servers.Close())
 }
 
+// Partitions is how many each topic has.
+func (w *World) Partitions() int32 { return Partitions }
+
 // Brokers are where others can read the topics while the World lives.
 func (w *World) Brokers() []string { return w.servers.Brokers() }
 

@@ -22,11 +22,11 @@ type published struct {
 // deadlines pass lie between those with events in an order that depends on how
 // much was done at once; which changes there are, and their order for a
 // customer, never does.
-func changes(ctx context.Context, world *local.World, visit func(*published) error) error {
-	for shard := range int32(local.Partitions) {
+func changes(ctx context.Context, w world, visit func(*published) error) error {
+	for shard := range w.Partitions() {
 		var all []published
 		seen := map[string]bool{}
-		err := world.Read(ctx, local.Changes, shard, func(record recordbatch.Record) error {
+		err := w.Read(ctx, local.Changes, shard, func(record recordbatch.Record) error {
 			head, err := change.Parse(record.Value)
 			if err != nil {
 				return err

@@ -16,10 +16,10 @@ import (
 
 // letters reads the rejected records back, in order of partition, topic and
 // offset, and gives each to visit once.
-func letters(ctx context.Context, world *local.World, visit func(*deadletter.Letter) error) error {
-	for partition := range int32(local.Partitions) {
+func letters(ctx context.Context, w world, visit func(*deadletter.Letter) error) error {
+	for partition := range w.Partitions() {
 		var all []deadletter.Letter
-		err := world.Read(ctx, local.DeadLetters, partition, func(record recordbatch.Record) error {
+		err := w.Read(ctx, local.DeadLetters, partition, func(record recordbatch.Record) error {
 			letter, err := deadletter.Parse(&record)
 			all = append(all, letter)
 			return err

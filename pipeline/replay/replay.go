@@ -9,8 +9,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/deadletter"
 	"github.com/tidemark/tidemark/pipeline/local"
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -18,65 +20,90 @@ import (
 	"github.com/tidemark/tidemark/pkg/segment"
 )
 
-// Options say what is replayed, and where the results go.
+// Options say how a log is replayed, and where the results go.
 type Options struct {
-	Inputs []string // files of events; - is Stdin
 	Policy *policy.Policy
 	Until  int64 // every shard goes on to here at the end, unix ms; instant.None: each ends with its last event
 
 	// Files of results; - is Stdout, empty: not wanted.
 	Changes, Profiles, DeadLetters string
 
+	// Of a replay of files.
+	Inputs []string // files of events; - is Stdin
 	Stdin  io.Reader
+
 	Stdout io.Writer
 
 	Progress func(Progress) // called a few times a second, nil: not wanted
 	Log      *zap.Logger
 }
 
-// namespace is that of a replay's Redis, which nobody else sees.
-const namespace = "replay"
+// embeddedNamespace is that of a Redis which nobody else sees.
+const embeddedNamespace = "replay"
+
+// world is where a replay leaves its results: servers inside this process, or
+// those of a configuration. Its topics have the names that package local gives.
+type world interface {
+	Partitions() int32
+	States(ctx context.Context) ([]store.State, error)
+	Read(ctx context.Context, topic string, partition int32, visit func(recordbatch.Record) error) error
+	Customers(ctx context.Context, visit func(shard int32, id string, value []byte) error) error
+}
 
 // run is one replay under way.
 type run struct {
 	Options
-	world    *local.World
+	world    world
 	progress *reporter
 	summary  Summary
 
 	changes, profiles, letters *Output // nil where they are not wanted
 }
 
-// Run replays. It returns when the results are written, or with the reason why
-// there are none.
+func newRun(o Options) *run {
+	return &run{Options: o, progress: newReporter(o.Progress), summary: Summary{StreamTime: instant.None}}
+}
+
+// Run replays files of events on servers inside this process. It returns when the
+// results are written, or with the reason why there are none.
 func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	begin := time.Now()
-	r := &run{Options: o, progress: newReporter(o.Progress), summary: Summary{StreamTime: instant.None}}
+	r := newRun(o)
 	// First what may be wrong with the paths: not after an hour's work.
 	if err := r.create(); err != nil {
 		return nil, err
 	}
 	defer r.discard()
-	r.world, err = local.Start(local.Options{Namespace: namespace, Policy: o.Policy, Log: o.Log})
+	servers, err := local.Start(local.Options{Namespace: embeddedNamespace, Policy: o.Policy, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.world.Close()) }()
-
-	for _, step := range []func(context.Context) error{r.load, r.replay, r.results} {
-		if err := step(ctx); err != nil {
-			return nil, err
-		}
+	defer func() { err = errors.Join(err, servers.Close()) }()
+	r.world = servers
+	if err := r.load(ctx, servers); err != nil {
+		return nil, err
+	}
+	config := servers.Replay()
+	config.Until = o.Until
+	p, err := servers.Pipeline(config)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.work(p, func() error { return p.Run(ctx) }); err != nil {
+		return nil, err
+	}
+	if err := r.results(ctx); err != nil {
+		return nil, err
 	}
 	r.summary.Elapsed = time.Since(begin)
 	return &r.summary, nil
 }
 
 // load writes the lines of the files to the log.
-func (r *run) load(ctx context.Context) error {
+func (r *run) load(ctx context.Context, servers *local.World) error {
 	lines := Open(r.Inputs, r.Stdin)
 	defer lines.Close()
-	feed, err := r.world.Feed(r.Policy)
+	feed, err := servers.Feed(r.Policy)
 	if err != nil {
 		return err
 	}
@@ -99,17 +126,11 @@ func (r *run) load(ctx context.Context) error {
 	return nil
 }
 
-// replay runs the pipeline to the end of the log.
-func (r *run) replay(ctx context.Context) error {
-	config := r.world.Replay()
-	config.Until = r.Until
-	p, err := r.world.Pipeline(config)
-	if err != nil {
-		return err
-	}
+// work runs a pipeline to the end of the log.
+func (r *run) work(p *pipeline.Pipeline, run func() error) error {
 	stop := r.progress.watch(p)
 	defer stop()
-	if err := p.Run(ctx); err != nil {
+	if err := run(); err != nil {
 		return fmt.Errorf("replaying: %w", err)
 	}
 	return nil

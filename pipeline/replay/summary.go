@@ -78,8 +78,8 @@ func (s *Summary) events(text *strings.Builder) {
 
 func (s *Summary) moves(text *strings.Builder) {
 	fmt.Fprintf(text, "\n%s changes of segment\n", Thousands(s.Changes))
-	if s.Changes == 0 {
-		return
+	if s.Moves == [segment.Count][segment.Count]int64{} {
+		return // there were none, or they were not read
 	}
 	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(table, "from \\ to\t")
