@@ -96,7 +96,7 @@ func (g *ConsumerGroup) Next(ctx context.Context) (*Share, error) {
 		case errors.Is(err, kafka.ErrGroupClosed):
 			return nil, fmt.Errorf("joining consumer group %s: %w", g.config.ID, err)
 		case failures%(6*quietJoins) == quietJoins || (failures == 0 && !starting(err)):
-			g.config.Log.Warn("joining the consumer group; trying again", zap.String("group", g.config.ID), zap.Error(err))
+			g.config.Log.Warn("joining the consumer group; trying again", zap.String("group", g.config.ID), zap.Error(source.Explain(err)))
 		}
 	}
 }

@@ -17,6 +17,7 @@ type broker struct {
 	id               int
 	dir              string
 	port, controller int
+	further          []listener
 	jvm              []string
 	process          *process
 }
@@ -32,13 +33,19 @@ func (b *broker) configure(voters string, replicas int) error {
 	if err := os.MkdirAll(b.dir, 0o750); err != nil {
 		return err
 	}
+	listeners := "PLAINTEXT://" + address(b.port)
+	protocols := "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+	for _, l := range b.further {
+		listeners += fmt.Sprintf(",%s://%s", l.name, address(l.port))
+		protocols += fmt.Sprintf(",%s:%s", l.name, l.name)
+	}
 	lines := []string{
 		"process.roles=broker,controller",
 		fmt.Sprintf("node.id=%d", b.id),
 		"controller.quorum.voters=" + voters,
-		fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s", address(b.port), address(b.controller)),
-		"advertised.listeners=PLAINTEXT://" + address(b.port),
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		fmt.Sprintf("listeners=%s,CONTROLLER://%s", listeners, address(b.controller)),
+		"advertised.listeners=" + listeners,
+		"listener.security.protocol.map=" + protocols,
 		"inter.broker.listener.name=PLAINTEXT",
 		"controller.listener.names=CONTROLLER",
 		"log.dirs=" + filepath.Join(b.dir, "logs"),
@@ -56,6 +63,9 @@ func (b *broker) configure(voters string, replicas int) error {
 		"broker.session.timeout.ms=3000",
 		"controller.quorum.election.timeout.ms=500",
 		"controller.quorum.fetch.timeout.ms=1500",
+	}
+	for _, l := range b.further {
+		lines = append(lines, l.settings...)
 	}
 	return os.WriteFile(b.settings(), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }

@@ -33,7 +33,11 @@ func StartKafka(brokers int, jvm ...string) (*Kafka, error) {
 	if len(jvm) == 0 {
 		jvm = shortLived("-Xmx768m")
 	}
-	k, err := newKafka(brokers, jvm)
+	return startKafka(brokers, jvm)
+}
+
+func startKafka(brokers int, jvm []string, further ...listener) (*Kafka, error) {
+	k, err := newKafka(brokers, jvm, further)
 	if err != nil {
 		return nil, fmt.Errorf("starting Kafka: %w", err)
 	}
@@ -43,7 +47,7 @@ func StartKafka(brokers int, jvm ...string) (*Kafka, error) {
 	return k, nil
 }
 
-func newKafka(brokers int, jvm []string) (*Kafka, error) {
+func newKafka(brokers int, jvm []string, further []listener) (*Kafka, error) {
 	jars, err := kafkaJars()
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func newKafka(brokers int, jvm []string) (*Kafka, error) {
 	k := &Kafka{dir: dir, jars: jars}
 	var voters []string
 	for i := range brokers {
-		b := &broker{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1)), port: ports[2*i], controller: ports[2*i+1], jvm: jvm}
+		b := &broker{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1)), port: ports[2*i], controller: ports[2*i+1], further: further, jvm: jvm}
 		k.brokers = append(k.brokers, b)
 		voters = append(voters, fmt.Sprintf("%d@%s", b.id, address(b.controller)))
 	}

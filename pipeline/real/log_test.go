@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tidemark/tidemark/pipeline/local"
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sim/conformance"
@@ -38,7 +39,11 @@ func openLog(t *testing.T, kafka *real.Kafka, topics map[string]int32, settings 
 	var create []real.Topic
 	for topic, partitions := range topics {
 		l.names[topic] = unused(topic)
-		create = append(create, real.Topic{Name: l.names[topic], Partitions: partitions, Settings: settings})
+		own := maps.Clone(settings)
+		if topic == local.DeadLetters && own != nil {
+			own["max.message.bytes"] = "4194304" // a dead letter is larger than what was rejected
+		}
+		create = append(create, real.Topic{Name: l.names[topic], Partitions: partitions, Settings: own})
 	}
 	require.NoError(t, kafka.CreateTopics(l.ctx, create...))
 	client, err := source.Open(source.Config{Brokers: kafka.Brokers(), Topics: slices.Collect(maps.Values(l.names)), ClientID: "test"})

@@ -19,17 +19,19 @@ import (
 
 // Most tests share one broker and use topics of their own on it.
 var shared struct {
-	once   sync.Once
-	kafka  *real.Kafka
-	err    error
-	topics int
+	once      sync.Once
+	dir       string
+	authority *real.Authority // signs for the broker
+	kafka     *real.Kafka
+	err       error
+	topics    int
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	var leak error
 	if shared.kafka != nil {
-		leak = shared.kafka.Close()
+		leak = errors.Join(shared.kafka.Close(), os.RemoveAll(shared.dir))
 	}
 	if leak = errors.Join(leak, goleak.Find()); leak != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, leak)
@@ -39,9 +41,20 @@ func TestMain(m *testing.M) {
 }
 
 func sharedKafka(t *testing.T) *real.Kafka {
-	shared.once.Do(func() { shared.kafka, shared.err = real.StartKafka(1) })
+	shared.once.Do(func() { shared.err = startShared() })
 	require.NoError(t, shared.err)
 	return shared.kafka
+}
+
+func startShared() (err error) {
+	if shared.dir, err = os.MkdirTemp("", "tidemark-authority-"); err != nil {
+		return err
+	}
+	if shared.authority, err = real.NewAuthority(shared.dir); err != nil {
+		return err
+	}
+	shared.kafka, err = real.StartSecuredKafka(shared.authority)
+	return err
 }
 
 // unused makes names that no other test has.

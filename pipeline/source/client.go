@@ -100,14 +100,14 @@ func (c *Client) Dialer() *kafka.Dialer {
 func (c *Client) Brokers() []string { return slices.Clone(c.cfg.Brokers) }
 
 // Observe lets the client see the error of a request that went through
-// Transport, and returns it. When it says that a leader moved or cannot be
+// Transport, and returns it explained. When it says that a leader moved or cannot be
 // reached, the leaders are looked up anew before the next request, and not
 // only when kafka-go's copy of the metadata is a few seconds old.
 func (c *Client) Observe(err error) error {
 	if err != nil && leaderLost(err) {
 		c.refresh()
 	}
-	return err
+	return Explain(err)
 }
 
 // refresh makes kafka-go forget its metadata. It has no call for that; what it

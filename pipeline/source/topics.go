@@ -64,7 +64,7 @@ func (c *Client) bounds(ctx context.Context, topic string, partition int32) (sta
 		for _, p := range t.Partitions {
 			switch {
 			case p.ErrorCode != 0:
-				return 0, 0, kafka.Error(p.ErrorCode)
+				return 0, 0, Explain(kafka.Error(p.ErrorCode))
 			case p.Timestamp == earliest:
 				start = p.Offset
 			case p.Timestamp == latest:
@@ -93,7 +93,7 @@ func (c *Client) topics(ctx context.Context, names []string) ([]metadata.Respons
 			// kafka-go keeps the error of its last attempt until the next one, seconds later.
 			c.refresh()
 		}
-		return nil, fmt.Errorf("asking %s for its topics: %w", c.addr, err)
+		return nil, fmt.Errorf("asking %s for its topics: %w", c.addr, hungUp(err))
 	}
 	return res.(*metadata.Response).Topics, nil
 }
@@ -121,6 +121,6 @@ func (c *Client) topicError(t *metadata.ResponseTopic) error {
 	case kafka.UnknownTopicOrPartition:
 		return fmt.Errorf("topic %s does not exist on %s, create it or mend its name: %w", t.Name, c.addr, code)
 	default:
-		return fmt.Errorf("topic %s: %w", t.Name, code)
+		return fmt.Errorf("topic %s: %w", t.Name, Explain(code))
 	}
 }

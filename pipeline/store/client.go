@@ -62,7 +62,7 @@ func (r *Redis) node(ctx context.Context, client redis.UniversalClient, shard in
 	case *redis.ClusterClient:
 		node, err := c.MasterForKey(ctx, KeysOf(r.config.Namespace, shard).Shard())
 		if err != nil {
-			return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, err)
+			return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, explain(err))
 		}
 		return node, nil
 	case *redis.Client:
@@ -97,6 +97,7 @@ func (r *Redis) options(mode Mode) *redis.UniversalOptions {
 		Password:              r.config.Password,
 		TLSConfig:             r.config.TLS,
 		MaxRetries:            retries,
+		DialerRetries:         1, // whoever needs the connection tries again, and says meanwhile why
 		DisableIdentity:       true,
 		PoolSize:              maxShards, // each shard keeps a connection for itself
 		ReadTimeout:           r.config.Timeout,
@@ -149,7 +150,7 @@ func (r *Redis) ask(ctx context.Context, addr string) (Mode, error) {
 	const resp = 3
 	hello, err := conn.Hello(ctx, resp, "", "", "").Result()
 	if err != nil {
-		return "", fmt.Errorf("asking %s what it is: %w", addr, err)
+		return "", fmt.Errorf("asking %s what it is: %w", addr, r.hungUp(explain(err)))
 	}
 	switch mode := hello["mode"]; mode {
 	case "cluster":

@@ -37,7 +37,7 @@ func (r *Redis) Namespace(ctx context.Context) (Namespace, error) {
 	}
 	reply, err := client.HMGet(ctx, keys.Namespace(r.config.Namespace), "policy", "document", "partitions").Result()
 	if err != nil {
-		return Namespace{}, fmt.Errorf("reading the namespace: %w", err)
+		return Namespace{}, fmt.Errorf("reading the namespace: %w", explain(err))
 	}
 	return parseNamespace(reply)
 }
@@ -51,7 +51,7 @@ func (r *Redis) Claim(ctx context.Context, n Namespace) (Namespace, error) {
 	}
 	reply, err := claim.Run(ctx, client, []string{keys.Namespace(r.config.Namespace)}, n.Policy, n.Document, n.Partitions).Slice()
 	if err != nil {
-		return Namespace{}, fmt.Errorf("storing the namespace: %w", err)
+		return Namespace{}, fmt.Errorf("storing the namespace: %w", explain(err))
 	}
 	return parseNamespace(reply)
 }
@@ -82,7 +82,7 @@ func (r *Redis) Stored(ctx context.Context, shard int32) (State, error) {
 	}
 	fields, err := client.HGetAll(ctx, keys.Of(r.config.Namespace, shard).Shard()).Result()
 	if err != nil {
-		return State{}, fmt.Errorf("reading shard %d: %w", shard, err)
+		return State{}, fmt.Errorf("reading shard %d: %w", shard, explain(err))
 	}
 	state, err := ParseState(fields, r.config.Topics)
 	if err != nil {

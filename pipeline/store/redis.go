@@ -58,7 +58,7 @@ func (r *Redis) Time(ctx context.Context) (int64, error) {
 	}
 	t, err := client.Time(ctx).Result()
 	if err != nil {
-		return 0, fmt.Errorf("asking Redis for its time: %w", err)
+		return 0, fmt.Errorf("asking Redis for its time: %w", explain(err))
 	}
 	return t.UnixMilli(), nil
 }
@@ -108,7 +108,7 @@ func (s *session) end(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s: %w", doing, err)
+	err = fmt.Errorf("%s: %w", doing, explain(err))
 	if s.broken == nil {
 		s.broken = err
 	}
@@ -135,7 +135,7 @@ func (s *session) TakeOver(ctx context.Context, expect, fresh string) (State, []
 	if s.broken != nil {
 		return State{}, nil, s.broken
 	}
-	reply, err := takeOver.Run(ctx, s.conn, []string{s.keys.Shard(), s.keys.Outbox()}, expect, fresh).Slice()
+	reply, err := takeOver.Run(ctx, s.conn, []string{s.keys.Shard(), s.keys.Outbox(), s.keys.Trial()}, expect, fresh).Slice()
 	if err != nil {
 		return State{}, nil, s.end(doing, err)
 	}

@@ -96,7 +96,7 @@ func create(ctx context.Context, client *source.Client, topics []createtopics.Re
 			created = append(created, t.Name)
 		case code == kafka.TopicAlreadyExists: // somebody else was faster
 		case err == nil:
-			err = fmt.Errorf("creating topic %s: %s: %w", t.Name, t.ErrorMessage, code)
+			err = fmt.Errorf("creating topic %s: %s: %w", t.Name, t.ErrorMessage, source.Explain(code))
 		}
 	}
 	return created, err

@@ -27,6 +27,9 @@ func (k Keys) Timers() string { return k.prefix + "timers" }
 // Outbox is the string of unacknowledged changes.
 func (k Keys) Outbox() string { return k.prefix + "outbox" }
 
+// Trial is a key that never stays: commands are tried on it.
+func (k Keys) Trial() string { return k.prefix + "trial" }
+
 // Customer is the value of one customer.
 func (k Keys) Customer(id string) string { return k.prefix + "c:" + id }
 

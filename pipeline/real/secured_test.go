@@ -1,0 +1,374 @@
+//go:build real
+
+package real_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/local"
+	"github.com/tidemark/tidemark/pipeline/preflight"
+	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/sim/conformance"
+	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pipeline/verify"
+	"github.com/tidemark/tidemark/pkg/keys"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
+
+// Who the tests are to the servers.
+const (
+	user     = "tidemark"
+	password = "never-to-be-shown"
+)
+
+// documented returns the commands in docs/security.md that begin so, each
+// without the rest of its line's beginning.
+func documented(t *testing.T, begins string) (commands [][]string) {
+	text, err := os.ReadFile("../../docs/security.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if rest, found := strings.CutPrefix(line, begins); found {
+			commands = append(commands, strings.Fields(rest))
+		}
+	}
+	require.NotEmpty(t, commands, begins)
+	return commands
+}
+
+// grant gives a principal the documented rights to the topics of an engine, but
+// for those that leave out says.
+func (e *engine) grant(principal string, but ...string) {
+	names := map[string]string{"purchases": e.log.names[local.Purchases], "clicks": e.log.names[local.Clicks],
+		"segment-changes": e.where.Changes, "dead-letters": e.where.DeadLetters, "tidemark-shop": "tidemark-" + e.where.Namespace}
+	left := map[string]bool{}
+	for _, right := range but {
+		left[right] = true
+	}
+	for _, args := range documented(e.t, "kafka-acls.sh ") {
+		var operations []string
+		for i := 0; i+1 < len(args); i++ {
+			switch value := args[i+1]; args[i] {
+			case "--operation":
+				operations = append(operations, value)
+			case "--topic", "--group":
+				require.Contains(e.t, names, value)
+				for _, operation := range operations {
+					if !left[operation+" "+value] {
+						require.NoError(e.t, e.log.kafka.Grant(e.ctx, principal, operation, strings.TrimPrefix(args[i], "--"), names[value]))
+					}
+				}
+			}
+		}
+	}
+}
+
+// admit makes an ACL user with the documented rights to a namespace.
+func admit(t *testing.T, server *real.Redis, namespace string, but ...string) {
+	for _, args := range documented(t, "ACL SETUSER tidemark ") {
+		command := []any{"ACL", "SETUSER", user, "reset"}
+		for _, arg := range args {
+			switch arg {
+			case ">secret":
+				arg = ">" + password
+			case "+waitaof": // Redis 7.2
+				continue
+			default:
+				arg = strings.ReplaceAll(arg, "shop", namespace)
+			}
+			if !slices.Contains(but, strings.TrimPrefix(arg, "+")) {
+				command = append(command, arg)
+			}
+		}
+		require.NoError(t, server.Do(t.Context(), command...))
+	}
+}
+
+// trusting is a client's side of TLS; with a name it shows a certificate.
+func trusting(t *testing.T, authority *real.Authority, name string) *tls.Config {
+	pem, err := os.ReadFile(authority.File())
+	require.NoError(t, err)
+	c := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+	require.True(t, c.RootCAs.AppendCertsFromPEM(pem))
+	if name != "" {
+		issued, err := authority.Issue(name)
+		require.NoError(t, err)
+		pair, err := tls.LoadX509KeyPair(issued.File, issued.KeyFile)
+		require.NoError(t, err)
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c
+}
+
+// serve is a worker's life as a member of the group.
+func (e *engine) serve() {
+	ctx, cancel := context.WithCancel(e.ctx)
+	defer cancel()
+	connection, err := pipeline.Connect(e.where)
+	require.NoError(e.t, err)
+	defer func() { require.NoError(e.t, connection.Close()) }()
+	_, err = preflight.Check(ctx, connection, preflight.Config{Servers: e.where, Policy: policy.Default(), Durability: "none"})
+	require.NoError(e.t, err)
+	p, err := pipeline.New(e.config(), connection.Ports())
+	require.NoError(e.t, err)
+	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "tidemark-" + e.where.Namespace, Inputs: e.where.Inputs,
+		Partitions: local.Partitions, Log: zap.NewNop()}, connection.Client)
+	require.NoError(e.t, err)
+	defer members.Leave()
+	require.NoError(e.t, p.Serve(ctx, members))
+}
+
+// TestSecuredServers works in every way in which a worker can say who it is,
+// with the documented rights and no others.
+func TestSecuredServers(t *testing.T) {
+	kafka, redis := secured(t)
+	t.Run("is a store", func(t *testing.T) {
+		conformance.Store(t, func(*testing.T) conformance.Opener { return securedOpener{redis} })
+	})
+	t.Run("unknown clients", func(t *testing.T) { unknownClients(t, kafka, redis) })
+	t.Run("a right that is missing in Kafka", func(t *testing.T) { rightsMissingInKafka(t, kafka, redis) })
+	t.Run("a right that is missing in Redis", func(t *testing.T) { rightsMissingInRedis(t, redis) })
+	t.Run("the engine", func(t *testing.T) { securedEngine(t, kafka, redis) })
+}
+
+// secured are servers that know the user of the tests, Redis without a right.
+func secured(t *testing.T) (*real.Kafka, *real.Secured) {
+	kafka := sharedKafka(t)
+	redis, err := real.StartSecuredRedis(shared.authority)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, redis.Close()) })
+	require.NoError(t, kafka.CreateUser(t.Context(), user, password))
+	return kafka, redis
+}
+
+func securedEngine(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
+	lines := shopping(t, 1500)
+	want := undisturbed(t, lines)
+
+	for name, way := range map[string]struct {
+		address   string
+		principal string
+		mechanism func() (sasl.Mechanism, error)
+		show      string // the certificate
+	}{
+		"SCRAM-SHA-256": {kafka.SASL(), user, func() (sasl.Mechanism, error) { return scram.Mechanism(scram.SHA256, user, password) }, ""},
+		"SCRAM-SHA-512": {kafka.SASL(), user, func() (sasl.Mechanism, error) { return scram.Mechanism(scram.SHA512, user, password) }, ""},
+		"PLAIN": {kafka.SASL(), real.PlainUser, func() (sasl.Mechanism, error) {
+			return plain.Mechanism{Username: real.PlainUser, Password: real.PlainPassword}, nil
+		}, ""},
+		"certificate": {kafka.MTLS(), "CN=worker", func() (sasl.Mechanism, error) { return nil, nil }, "worker"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t, kafka, redis.Addr())
+			e.where.Namespace = unused("secured")
+			e.feed(lines)
+			e.grant("User:" + way.principal)
+			admit(t, redis.Redis, e.where.Namespace)
+
+			var err error
+			open := e.where
+			e.where.Kafka.Brokers, e.where.Kafka.TLS = []string{way.address}, trusting(t, shared.authority, way.show)
+			e.where.Kafka.SASL, err = way.mechanism()
+			require.NoError(t, err)
+			e.where.Redis = asUser(t, redis)
+			e.serve()
+
+			report, err := verify.Run(t.Context(), verify.Options{Kafka: e.where.Kafka, Redis: open.Redis, Namespace: e.where.Namespace,
+				Inputs: e.where.Inputs, Changes: e.where.Changes, Policy: policy.Default(), Replay: true})
+			require.NoError(t, err)
+			require.True(t, report.Good(), "%+v", report.First)
+			e.where = open
+			got := e.outcome(want.customers)
+			requireSameChanges(t, want.changes, got.changes)
+			requireSameRest(t, want, got)
+		})
+	}
+}
+
+// asUser is the side of a worker that Redis knows.
+func asUser(t *testing.T, server *real.Secured) store.Config {
+	return store.Config{Addrs: []string{server.TLSAddr()}, Username: user, Password: password, TLS: trusting(t, shared.authority, "worker")}
+}
+
+// securedOpener opens sessions as a user with the documented rights.
+type securedOpener struct{ server *real.Secured }
+
+func (o securedOpener) Session(t *testing.T, namespace string, shard int32) store.Session {
+	admit(t, o.server.Redis, namespace)
+	session, err := o.store(t, namespace).Session(context.Background(), shard)
+	require.NoError(t, err)
+	return session
+}
+
+func (o securedOpener) store(t *testing.T, namespace string) *store.Redis {
+	config := asUser(t, o.server)
+	config.Namespace, config.Topics = namespace, conformance.StoreTopics
+	r := store.Open(config)
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// unknownClients are told what is wrong with what they were given, but not what
+// their password was.
+func unknownClients(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
+	known := trusting(t, shared.authority, "")
+	elsewhere := trusting(t, shared.authority, "worker")
+	elsewhere.ServerName = "elsewhere"
+	stranger := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+	mechanism := func(algorithm scram.Algorithm, name, password string) sasl.Mechanism {
+		m, err := scram.Mechanism(algorithm, name, password)
+		require.NoError(t, err)
+		return m
+	}
+	right, wrong := mechanism(scram.SHA512, user, password), mechanism(scram.SHA512, user, "never-to-be-shown-either")
+	for says, c := range map[string]source.Config{
+		"check kafka.sasl.username and kafka.sasl.password": {Brokers: []string{kafka.SASL()}, TLS: known, SASL: wrong},
+		"Invalid username or password: check kafka.sasl":    {Brokers: []string{kafka.SASL()}, TLS: known, SASL: plain.Mechanism{Username: user, Password: password}},
+		"unexpected EOF (where this lasts: kafka.tls":       {Brokers: []string{kafka.SASL()}, TLS: known},
+		"see that kafka.tls.ca_file":                        {Brokers: []string{kafka.SASL()}, TLS: stranger, SASL: right},
+		"or set kafka.tls.server_name":                      {Brokers: []string{kafka.SASL()}, TLS: elsewhere, SASL: right},
+		"broker appears to be expecting TLS":                {Brokers: []string{kafka.SASL()}, SASL: right},
+		"set kafka.sasl.mechanism to none":                  {Brokers: kafka.Brokers(), SASL: right},
+		"does it ask for a certificate":                     {Brokers: []string{kafka.MTLS()}, TLS: known},
+		"EOF (where this lasts: kafka.tls":                  {Brokers: kafka.Brokers(), TLS: known},
+	} {
+		c.Topics = []string{"any"}
+		client, err := source.Open(c)
+		require.NoError(t, err)
+		_, err = client.Partitions(t.Context(), "any")
+		client.Close()
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "never-to-be-shown")
+	}
+
+	admit(t, redis.Redis, "known")
+	with := func(change func(*store.Config)) store.Config {
+		c := asUser(t, redis)
+		c.Namespace = "known"
+		change(&c)
+		return c
+	}
+	for says, c := range map[string]store.Config{
+		"what it is: WRONGPASS":           with(func(c *store.Config) { c.Password = "never-to-be-shown-either" }),
+		"head: WRONGPASS":                 with(func(c *store.Config) { c.Password, c.Mode = "never-to-be-shown-either", store.ModeStandalone }),
+		"does it ask for a certificate":   with(func(c *store.Config) { c.TLS = known }),
+		"see that redis.tls.ca_file":      with(func(c *store.Config) { c.TLS = stranger }),
+		"or set redis.tls.server_name":    with(func(c *store.Config) { c.TLS = elsewhere }),
+		"the server may want TLS":         with(func(c *store.Config) { c.TLS = nil }),
+		"docs/security.md":                with(func(c *store.Config) { c.Namespace = "foreign" }),
+		"is no node of a cluster":         with(func(c *store.Config) { c.Addrs = append(c.Addrs, redis.TLSAddr()) }),
+		"this is no cluster":              {Addrs: []string{redis.Addr()}, Mode: store.ModeCluster},
+		"those of the sentinels":          {Addrs: []string{redis.Addr()}, Sentinel: store.Sentinel{Master: "main"}},
+		"may not speak TLS at this addre": {Addrs: []string{redis.Addr()}, TLS: known},
+	} {
+		r := store.Open(c)
+		session, err := r.Session(t.Context(), 0)
+		if err == nil {
+			_, err = session.Head(t.Context())
+			require.NoError(t, session.Close())
+		}
+		require.NoError(t, r.Close())
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "never-to-be-shown")
+	}
+}
+
+// rightsMissingInKafka takes one right after the other away. Without one a worker
+// does not start, or tries again and says why; nothing is passed over.
+func rightsMissingInKafka(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
+	lines := shopping(t, 100)
+	for right, says := range map[string]string{
+		"Read purchases":        "purchases",
+		"Write segment-changes": "publish",
+		"Write dead-letters":    "dead-letters",
+		"Read tidemark-shop":    "consumer group",
+	} {
+		t.Run(right, func(t *testing.T) {
+			e := newEngine(t, kafka, redis.Addr())
+			e.feed(lines)
+			name := unused("user")
+			require.NoError(t, kafka.CreateUser(e.ctx, name, password))
+			e.where.Namespace = unused("lacking")
+			e.grant("User:"+name, right)
+			var err error
+			e.where.Kafka.SASL, err = scram.Mechanism(scram.SHA512, name, password)
+			require.NoError(t, err)
+			e.where.Kafka.Brokers, e.where.Kafka.TLS = []string{kafka.SASL()}, trusting(t, shared.authority, "")
+			told := e.complains()
+			require.Contains(t, told, says)
+			require.Contains(t, told, "Authorization Failed")
+			require.Contains(t, told, "docs/security.md")
+			require.NotContains(t, told, password)
+		})
+	}
+}
+
+// complains runs a worker until it refuses or warns, and returns what it said.
+func (e *engine) complains() string {
+	ctx, cancel := context.WithCancel(e.ctx)
+	defer cancel()
+	connection, err := pipeline.Connect(e.where)
+	require.NoError(e.t, err)
+	defer func() { require.NoError(e.t, connection.Close()) }()
+	if _, err := preflight.Check(ctx, connection, preflight.Config{Servers: e.where, Policy: policy.Default(), Durability: "none"}); err != nil {
+		return err.Error()
+	}
+	var told []string
+	config := e.config()
+	log := zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "message"}), zapcore.AddSync(writer(func(line []byte) {
+		told = append(told, string(line))
+		cancel()
+	})), zap.WarnLevel)
+	config.Log = zap.New(zapcore.NewSamplerWithOptions(log, time.Hour, 1, 0)) // the first is enough
+	p, err := pipeline.New(config, connection.Ports())
+	require.NoError(e.t, err)
+	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "tidemark-" + e.where.Namespace, Inputs: e.where.Inputs,
+		Partitions: local.Partitions, Log: config.Log}, connection.Client)
+	require.NoError(e.t, err)
+	defer members.Leave()
+	require.ErrorIs(e.t, p.Serve(ctx, members), context.Canceled)
+	require.NoError(e.t, e.ctx.Err(), "nothing was said")
+	return strings.Join(told, "")
+}
+
+type writer func([]byte)
+
+func (w writer) Write(line []byte) (int, error) { w(line); return len(line), nil }
+
+// rightsMissingInRedis: a right that is missing shows before the first write. A
+// commit that ended half way would lose changes for good.
+func rightsMissingInRedis(t *testing.T, redis *real.Secured) {
+	namespace := unused("lacking")
+	opener := securedOpener{redis}
+	for _, right := range []string{"hget", "hgetall", "hset", "mset", "set", "del", "type", "zadd", "zrem", "evalsha"} {
+		admit(t, redis.Redis, namespace, right)
+		_, err := takeOver(bounded(t), opener.store(t, namespace), 0)
+		require.ErrorContains(t, err, "docs/security.md", right)
+		require.ErrorContains(t, redis.Do(t.Context(), "GET", keys.Of(namespace, 0).Shard()), "nil", "without %s something was stored", right)
+	}
+	for _, right := range []string{"hset", "mset", "set", "del", "type", "zadd", "zrem", "evalsha"} {
+		admit(t, redis.Redis, namespace)
+		s := opener.store(t, namespace)
+		w := mustTakeOver(t, s, 0)
+		require.NoError(t, w.commit("before"))
+		require.NoError(t, redis.Do(t.Context(), "ACL", "SETUSER", user, "-"+right))
+		require.ErrorContains(t, w.commit("meanwhile"), "docs/security.md", right)
+		admit(t, redis.Redis, namespace)
+		require.Equal(t, "before", stored(t, s, 0), right)
+	}
+}

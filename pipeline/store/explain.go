@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// explain adds to an error of reaching Redis, or of what may be done there,
+// which setting or right it is probably about.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	remedy := ""
+	var (
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		record    tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &authority):
+		remedy = "see that redis.tls.ca_file is of the authority that signed the server's certificate"
+	case errors.As(err, &host):
+		remedy = "name the server in redis.addrs as its certificate does, or set redis.tls.server_name"
+	case strings.Contains(err.Error(), "remote error: tls"): // crypto/tls exports no type of it
+		remedy = "the server takes no connection like this: does it ask for a certificate (redis.tls.cert_file)?"
+	case errors.As(err, &record):
+		remedy = "there is no TLS at this address: give the one that has it, or set redis.tls.enabled to false"
+	default:
+		for _, e := range explained {
+			if strings.Contains(err.Error(), e.text) {
+				remedy = e.remedy
+				break
+			}
+		}
+	}
+	if remedy == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, remedy)
+}
+
+const grant = "docs/security.md lists the rights to grant"
+
+// explained are answers of servers, which have no types.
+var explained = []struct{ text, remedy string }{
+	{"WRONGPASS", "check redis.username and redis.password, or those of redis.sentinel"},
+	{"NOAUTH", "give redis.password, or that of redis.sentinel"},
+	{"NOPERM", grant},
+	{"The user executing the script can't", grant},
+	{"cluster support disabled", "this is no cluster: set redis.mode to auto"},
+	{"unknown command 'sentinel'", "where redis.sentinel.master is given, redis.addrs have to be those of the sentinels"},
+	{"unknown command `sentinel`", "where redis.sentinel.master is given, redis.addrs have to be those of the sentinels"},
+}
+
+// hungUp adds what it may mean that a server gives no first answer.
+func (r *Redis) hungUp(err error) error {
+	switch {
+	case r.config.TLS == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return fmt.Errorf("%w (where this lasts: the server may want TLS, see redis.tls)", err)
+	case r.config.TLS != nil && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w (where this lasts: the server may not speak TLS at this address, see redis.tls)", err)
+	}
+	return err
+}
