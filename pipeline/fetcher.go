@@ -20,86 +20,182 @@ const (
 	maxPause     = 2 * time.Second
 )
 
-// fetcher reads inputs of all shards with one request at a time per broker,
+// fetcher reads inputs of all shards with one request at a time to each broker,
 // instead of one long poll per partition. There are two: one waits at the logs'
 // ends; the other reads where more is known to be there, so that a shard far
-// behind never waits for those that are not.
+// behind never waits for those that are not. No broker waits for another one.
 type fetcher struct {
 	log    Log
 	logger *zap.Logger
 	poll   time.Duration // how long the broker may wait for something to come
 	tick   func() int64
-	ailing map[source.Position]int64 // inputs that could not be read, and the tick at which this was said
 
-	mu    sync.Mutex
-	wants map[*driver][]source.Position
-	wake  chan struct{}
+	mu     sync.Mutex
+	wants  map[*driver][]source.Position
+	asked  map[input]bool          // those that are being asked for
+	busy   map[int32]bool          // brokers that have not answered yet
+	pauses map[int32]time.Duration // of those whose last answer was an error
+	ailing map[input]int64         // inputs that could not be read, and the tick at which this was said
+	wake   chan struct{}
+}
+
+// input is one partition; the zero one stands for all of them.
+type input struct {
+	topic     string
+	partition int32
 }
 
 func newFetcher(log Log, logger *zap.Logger, poll time.Duration, tick func() int64) *fetcher {
-	return &fetcher{log: log, logger: logger, poll: poll, tick: tick, ailing: map[source.Position]int64{}, wants: map[*driver][]source.Position{}, wake: make(chan struct{}, 1)}
+	return &fetcher{log: log, logger: logger, poll: poll, tick: tick, wants: map[*driver][]source.Position{}, asked: map[input]bool{},
+		busy: map[int32]bool{}, pauses: map[int32]time.Duration{}, ailing: map[input]int64{}, wake: make(chan struct{}, 1)}
 }
 
 // want says where a shard reads on; it replaces what the shard said before.
 func (f *fetcher) want(d *driver, at []source.Position) {
 	f.mu.Lock()
-	before := len(f.wants[d])
+	defer f.mu.Unlock()
+	if len(at) == 0 {
+		delete(f.wants, d)
+		return
+	}
 	f.wants[d] = append(f.wants[d][:0], at...)
-	f.mu.Unlock()
-	if len(at) > before {
-		select {
-		case f.wake <- struct{}{}:
-		default:
+	for _, p := range at {
+		if !f.asked[input{p.Topic, p.Partition}] {
+			f.turn()
+			return
 		}
 	}
 }
 
-// next returns every position wanted, and whose it is.
-func (f *fetcher) next() ([]source.Position, map[source.Position]*driver) {
+// turn makes run look again at what is to be asked.
+func (f *fetcher) turn() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next returns every position that is wanted and not being asked for.
+func (f *fetcher) next() []source.Position {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var at []source.Position
-	owners := map[source.Position]*driver{}
-	for d, wants := range f.wants {
+	for _, wants := range f.wants {
 		for _, p := range wants {
-			at = append(at, p)
-			owners[source.Position{Topic: p.Topic, Partition: p.Partition}] = d
+			if !f.asked[input{p.Topic, p.Partition}] {
+				at = append(at, p)
+			}
 		}
 	}
-	return at, owners
+	return at
 }
 
-// run fetches until ctx ends. Shards answer every delivery with where they read
-// on before the next request goes out, so that nothing is asked for twice.
+// run fetches until ctx ends.
 func (f *fetcher) run(ctx context.Context) error {
-	pause := fetchPause
+	var rounds sync.WaitGroup
+	defer rounds.Wait()
 	for {
-		at, owners := f.next()
-		if len(at) == 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-f.wake:
+		if at := f.next(); len(at) > 0 {
+			leaders, err := f.log.Leaders(ctx, at)
+			if err != nil {
+				leaders = make([]int32, len(at)) // whoever is asked says why
 			}
-			continue
+			for _, r := range f.divide(at, leaders) {
+				rounds.Go(func() { f.ask(ctx, r) })
+			}
 		}
-		asked := f.tick()
-		answers, err := f.fetch(ctx, at)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
+		case <-f.wake:
 		}
-		if err != nil {
-			f.tell(everything, err, asked)
-			if !sleep(ctx, pause) {
-				return ctx.Err()
-			}
-			pause = min(2*pause, maxPause)
+	}
+}
+
+// round is one request to one broker.
+type round struct {
+	broker int32
+	at     []source.Position
+	owners map[input]*driver
+}
+
+// divide makes a round for every broker that is not busy.
+func (f *fetcher) divide(at []source.Position, leaders []int32) []*round {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	free := map[int32]*round{}
+	for i, p := range at {
+		if f.busy[leaders[i]] {
 			continue
 		}
-		pause = fetchPause
-		f.tell(everything, nil, asked)
-		f.deliver(ctx, answers, asked, owners)
+		r := free[leaders[i]]
+		if r == nil {
+			r = &round{broker: leaders[i], owners: map[input]*driver{}}
+			free[leaders[i]] = r
+		}
+		r.at = append(r.at, p)
 	}
+	rounds := make([]*round, 0, len(free))
+	for _, r := range free {
+		f.busy[r.broker] = true
+		for _, p := range r.at {
+			f.asked[input{p.Topic, p.Partition}] = true
+		}
+		rounds = append(rounds, r)
+	}
+	for d, wants := range f.wants {
+		for _, p := range wants {
+			for _, r := range rounds {
+				r.owners[input{p.Topic, p.Partition}] = d
+			}
+		}
+	}
+	return rounds
+}
+
+// done lets the broker be asked again.
+func (f *fetcher) done(r *round) {
+	f.mu.Lock()
+	delete(f.busy, r.broker)
+	for _, p := range r.at {
+		delete(f.asked, input{p.Topic, p.Partition})
+	}
+	f.mu.Unlock()
+	f.turn()
+}
+
+// ask makes one request. Shards answer every delivery with where they read on
+// before the next request to that broker goes out, so that nothing is asked for
+// twice.
+func (f *fetcher) ask(ctx context.Context, r *round) {
+	defer f.done(r)
+	asked := f.tick()
+	answers, err := f.fetch(ctx, r.at)
+	if ctx.Err() != nil {
+		return
+	}
+	f.tell(input{}, err, asked)
+	failed := err != nil
+	if err == nil {
+		failed = f.deliver(ctx, answers, asked, r.owners)
+	}
+	if pause := f.pause(r.broker, failed); pause > 0 {
+		sleep(ctx, pause)
+	}
+}
+
+// pause is how long a broker is let alone after an error; it doubles with every
+// further one.
+func (f *fetcher) pause(broker int32, failed bool) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !failed {
+		delete(f.pauses, broker)
+		return 0
+	}
+	pause := max(f.pauses[broker], fetchPause)
+	f.pauses[broker] = min(2*pause, maxPause)
+	return pause
 }
 
 func (f *fetcher) fetch(ctx context.Context, at []source.Position) ([]source.Fetched, error) {
@@ -109,18 +205,18 @@ func (f *fetcher) fetch(ctx context.Context, at []source.Position) ([]source.Fet
 }
 
 // deliver hands every answer to its shard and waits until all have read them.
-func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked int64, owners map[source.Position]*driver) {
+// True if some input could not be read.
+func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked int64, owners map[input]*driver) (failed bool) {
 	var read sync.WaitGroup
-	failed := false
 	for _, a := range answers {
-		d := owners[source.Position{Topic: a.Topic, Partition: a.Partition}]
+		d := owners[input{a.Topic, a.Partition}]
 		if d == nil {
 			continue
 		}
 		if a.Err != nil && !source.OutOfRange(a.Err) {
 			failed = true
 		}
-		f.tell(source.Position{Topic: a.Topic, Partition: a.Partition}, a.Err, asked)
+		f.tell(input{a.Topic, a.Partition}, a.Err, asked)
 		read.Add(1)
 		select {
 		case d.fetched <- delivery{fetched: a, asked: asked, read: read.Done}:
@@ -131,33 +227,35 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked i
 		}
 	}
 	read.Wait() // a shard that took a delivery always reads it
-	if failed {
-		sleep(ctx, fetchPause)
-	}
+	return failed
 }
-
-// everything is in the place of an input where none can be read.
-var everything source.Position
 
 // tell logs an input that cannot be read: at first, then once in a while, and
 // when it can be read again.
-func (f *fetcher) tell(input source.Position, err error, tick int64) {
-	told, ails := f.ailing[input]
+func (f *fetcher) tell(at input, err error, tick int64) {
+	f.mu.Lock()
+	told, ails := f.ailing[at]
+	say := err != nil && (!ails || tick-told >= troubleInterval)
+	if say {
+		f.ailing[at] = tick
+	}
+	if err == nil {
+		delete(f.ailing, at)
+	}
+	f.mu.Unlock()
 	switch {
 	case err == nil && ails:
-		f.about(input).Info("can be read again")
-		delete(f.ailing, input)
-	case err != nil && (!ails || tick-told >= troubleInterval):
-		f.about(input).Warn("reading; trying again", zap.Error(err))
-		f.ailing[input] = tick
+		f.about(at).Info("can be read again")
+	case say:
+		f.about(at).Warn("reading; trying again", zap.Error(err))
 	}
 }
 
-func (f *fetcher) about(input source.Position) *zap.Logger {
-	if input == everything {
+func (f *fetcher) about(at input) *zap.Logger {
+	if at == (input{}) {
 		return f.logger.With(zap.String("topic", "all inputs"))
 	}
-	return f.logger.With(zap.String("topic", input.Topic), zap.Int32("partition", input.Partition))
+	return f.logger.With(zap.String("topic", at.topic), zap.Int32("partition", at.partition))
 }
 
 // sleep waits; false if ctx ended first.

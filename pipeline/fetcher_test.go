@@ -24,6 +24,10 @@ func (a answering) Fetch(_ context.Context, at []source.Position, _ time.Duratio
 
 func (answering) Bounds(context.Context, string, int32) (int64, int64, error) { return 0, 0, nil }
 
+func (answering) Leaders(_ context.Context, at []source.Position) ([]int32, error) {
+	return make([]int32, len(at)), nil
+}
+
 // reading runs a fetcher for one shard, in a bubble where time goes by only when
 // all wait. It ends with the test.
 func reading(t *testing.T, logger *zap.Logger, log answering, tick func() int64) *driver {
@@ -52,6 +56,46 @@ func TestADeliveryTellsWhenItsQuestionWentOut(t *testing.T) {
 			require.Equal(t, asked, f.asked)
 			f.read()
 		}
+	})
+}
+
+// twoBrokers is a Log of which partition 1 is led by a broker that says nothing.
+type twoBrokers struct{ answering }
+
+func (l twoBrokers) Fetch(ctx context.Context, at []source.Position, _ time.Duration, _ int) ([]source.Fetched, error) {
+	if at[0].Partition == 1 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	time.Sleep(longPoll)
+	return []source.Fetched{{Topic: at[0].Topic, Partition: at[0].Partition}}, nil
+}
+
+func (twoBrokers) Leaders(_ context.Context, at []source.Position) ([]int32, error) {
+	leaders := make([]int32, len(at))
+	for i := range at {
+		leaders[i] = at[i].Partition
+	}
+	return leaders, nil
+}
+
+func TestAMuteBrokerHoldsNoOtherUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFetcher(twoBrokers{}, zap.NewNop(), longPoll, func() int64 { return 0 })
+		d := &driver{tail: f, fetched: make(chan delivery), gone: make(chan struct{})}
+		f.want(d, []source.Position{{Topic: "purchases", MaxBytes: 1}, {Topic: "purchases", Partition: 1, MaxBytes: 1}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- f.run(ctx) }()
+		began := time.Now()
+		for range 10 {
+			answer := <-d.fetched
+			require.Zero(t, answer.fetched.Partition)
+			answer.read()
+		}
+		require.Equal(t, 10*longPoll, time.Since(began))
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/pipeline/metrics"
+	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
 
@@ -60,6 +61,9 @@ type Pipeline struct {
 func New(config Config, ports Ports) (*Pipeline, error) {
 	if config.Clock == nil {
 		config.Clock = SystemClock()
+	}
+	if !config.WallClock && config.Until != instant.None && config.Publish == PublishSnapshot {
+		return nil, errors.New("building the pipeline: a replay up to an instant has no moment for a snapshot: let it publish all or none")
 	}
 	tick := func() int64 { return config.Clock().Tick }
 	p := &Pipeline{config: config, ports: ports, drain: make(chan struct{}),

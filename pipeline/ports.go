@@ -14,6 +14,9 @@ import (
 type Log interface {
 	Fetch(ctx context.Context, at []source.Position, maxWait time.Duration, maxBytes int) ([]source.Fetched, error)
 	Bounds(ctx context.Context, topic string, partition int32) (start, end int64, err error)
+	// Leaders returns a number for each position: those of one number are asked
+	// for together, and wait for no others.
+	Leaders(ctx context.Context, at []source.Position) ([]int32, error)
 }
 
 // Store opens the state of shards. *store.Redis is one.

@@ -63,8 +63,8 @@ func New(client *source.Client, options ...Option) *Producer {
 // come after ctx is over, or the broker may write what it gave up waiting for.
 // It may even be written later than Produce returns. So repeats must be
 // harmless to readers; source.Temporary says whether trying again makes sense.
-// kafka.MessageSizeTooLarge does mean that nothing was written; Fit tells how
-// many records to send at once.
+// One that is TooLarge does mean that nothing was written; Fit tells how many
+// records to send at once.
 func (p *Producer) Produce(ctx context.Context, topic string, partition int32, records []Record) (base int64, err error) {
 	base, err = p.produce(ctx, topic, partition, records)
 	if err != nil {
@@ -132,7 +132,7 @@ func (p *Producer) answer(res *produce.Response) (int64, error) {
 	switch code := kafka.Error(got.ErrorCode); {
 	case code == 0:
 		return got.BaseOffset, nil
-	case code == kafka.MessageSizeTooLarge:
+	case TooLarge(code):
 		return 0, fmt.Errorf("raise the topic's max.message.bytes, or send fewer at once: %w", code)
 	case got.ErrorMessage != "":
 		return 0, fmt.Errorf("%s: %w", got.ErrorMessage, p.client.Observe(code))

@@ -23,6 +23,33 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int32, error) {
 	return int32(len(topics[0].Partitions)), nil
 }
 
+// NoLeader stands for the leader of a partition that has none, as far as the
+// client knows.
+const NoLeader = -1
+
+// Leaders returns which broker leads the partition of each position, as far as
+// the client knows: Fetch asks those.
+func (c *Client) Leaders(ctx context.Context, at []Position) ([]int32, error) {
+	names := make([]string, 0, 4)
+	for i := range at {
+		if !slices.Contains(names, at[i].Topic) {
+			names = append(names, at[i].Topic)
+		}
+	}
+	topics, err := c.topics(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("finding leaders: %w", err)
+	}
+	leaders := make([]int32, len(at))
+	for i := range at {
+		t := slices.IndexFunc(topics, func(t metadata.ResponseTopic) bool { return t.Name == at[i].Topic })
+		if leaders[i], err = c.leader(&topics[t], at[i].Partition); err != nil {
+			leaders[i] = NoLeader // Fetch says why
+		}
+	}
+	return leaders, nil
+}
+
 // Bounds returns the partition's log start offset and its high watermark: the
 // offsets of the first record that it still has, and of the next one that it
 // will get.
