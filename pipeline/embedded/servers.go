@@ -20,9 +20,8 @@ const MaxMessageBytes = 512 << 20
 
 // Options say what to start.
 type Options struct {
-	Topics    map[string]int32             // partitions by name
-	Settings  map[string]map[string]string // of those topics that have any, such as max.message.bytes
-	RealRedis bool                         // the PATH's redis-server in place of miniredis
+	Topics    map[string]int32 // partitions by name
+	RealRedis bool             // the PATH's redis-server in place of miniredis
 }
 
 // Servers are a running broker and a running Redis.
@@ -37,34 +36,27 @@ type Servers struct {
 // and creates no others by itself.
 func Start(o Options) (*Servers, error) {
 	s := &Servers{}
-	if err := errors.Join(s.startKafka(o), s.startRedis(o.RealRedis)); err != nil {
+	if err := errors.Join(s.startKafka(o.Topics), s.startRedis(o.RealRedis)); err != nil {
 		return nil, fmt.Errorf("starting the embedded servers: %w", errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
 
-func (s *Servers) startKafka(o Options) (err error) {
+func (s *Servers) startKafka(topics map[string]int32) (err error) {
 	options := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": strconv.Itoa(MaxMessageBytes)}),
 	}
-	for name, partitions := range o.Topics {
+	for name, partitions := range topics {
 		if partitions < 1 {
 			return fmt.Errorf("topic %s with %d partitions: give it at least one", name, partitions)
 		}
-		if o.Settings[name] == nil {
-			options = append(options, kfake.SeedTopics(partitions, name))
-		}
+		options = append(options, kfake.SeedTopics(partitions, name))
 	}
 	if s.kafka, err = kfake.NewCluster(options...); err != nil {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
 	s.brokers = s.kafka.ListenAddrs()
-	for name, settings := range o.Settings {
-		if err := s.kafka.CreateTopic(name, o.Topics[name], settings); err != nil {
-			return fmt.Errorf("creating topic %s: %w", name, err)
-		}
-	}
 	return nil
 }
 

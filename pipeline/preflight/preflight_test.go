@@ -3,7 +3,6 @@ package preflight
 import (
 	"context"
 	"errors"
-	"strconv"
 	"testing"
 	"time"
 
@@ -137,16 +136,13 @@ func TestAWorldAsItShouldBe(t *testing.T) {
 	w.passes()
 }
 
-// What a first look starts passes, if its dead letters may be larger.
-func TestTheEmbeddedServers(t *testing.T) {
-	servers, err := embedded.Start(embedded.Options{
-		Topics:   map[string]int32{"purchases": 3, "clicks": 3, "changes": 3, "dead": 3},
-		Settings: map[string]map[string]string{"dead": {"max.message.bytes": strconv.Itoa(embedded.MaxMessageBytes + topics.Room)}},
-	})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, servers.Close()) }()
+// What a first look creates on its own servers passes.
+func TestTopicsAsTheyAreCreated(t *testing.T) {
 	w := newWorld(t)
-	w.config.Servers.Kafka.Brokers, w.config.Servers.Redis.Addrs = servers.Brokers(), []string{servers.RedisAddr()}
+	c := w.connect()
+	use := topics.Use{Inputs: w.config.Servers.Inputs, Changes: "changes", DeadLetters: "dead", Policy: w.config.Policy}
+	_, err := use.Create(soon(t), c.Client, 3, -1)
+	require.NoError(t, err)
 	w.passes()
 }
 
