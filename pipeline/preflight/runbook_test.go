@@ -17,8 +17,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline/topics"
 )
 
-// codes finds every code in the sources: Stop{Code: "…"}, refuse("…", …), and
-// what package topics names.
+// codes finds every code in the sources: Stop{Code: "…"}, refuse("…", …), what
+// package topics names, and what /readyz and /livez say.
 func codes(t *testing.T) map[string]bool {
 	found := map[string]bool{topics.Missing: true, topics.Unequal: true, topics.Compacted: true, topics.TooSmall: true}
 	literal := func(e ast.Expr) {
@@ -43,7 +43,8 @@ func codes(t *testing.T) map[string]bool {
 					literal(n.Value)
 				}
 			case *ast.CallExpr:
-				if f, ok := n.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "refuse" && len(n.Args) == 3 {
+				f, ok := n.Fun.(*ast.SelectorExpr)
+				if ok && len(n.Args) == 3 && (f.Sel.Name == "refuse" || f.Sel.Name == "add" && strings.Contains(path, "worker")) {
 					literal(n.Args[0])
 				}
 			}

@@ -21,9 +21,17 @@ type Reason struct {
 	Message string  `json:"message"`
 }
 
+// work is what is judged. *pipeline.Pipeline is it.
+type work interface {
+	Status() []*pipeline.Status
+	Member() bool
+	Skew() int64
+	Stuck() []int32
+}
+
 // readiness judges how the worker stands.
 type readiness struct {
-	pipeline *pipeline.Pipeline
+	pipeline work
 	growth   *growth
 }
 
