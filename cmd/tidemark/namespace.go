@@ -92,7 +92,7 @@ func inspected(r *namespace.Report) string {
 		fmt.Fprintf(table, "%s\t%s\n", name, fmt.Sprintf(format, values...))
 	}
 	row("namespace", "%s", r.Namespace)
-	row("policy", "version %s", r.Policy)
+	row("policy", "version %s", r.Policy+named(r.Document))
 	row("shards", "%d of %d have had an event", r.Shards, r.Partitions)
 	switch {
 	case r.Latest == nil:
@@ -124,6 +124,16 @@ func inspected(r *namespace.Report) string {
 	}
 	_ = table.Flush()
 	return text.String()
+}
+
+// named is the name in a policy's document, which has a line for each setting.
+func named(document string) string {
+	for line := range strings.Lines(document) {
+		if name, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "name="); ok {
+			return ", " + name
+		}
+	}
+	return ""
 }
 
 func deleteCommand() *cobra.Command {

@@ -35,8 +35,8 @@ type KafkaOptions struct {
 
 // FromKafka replays what the inputs hold now, from their beginning, by the clock
 // of the events, into a namespace of its own. Nothing is written to Kafka but
-// what ToTopic asks for. It returns when the results are written, or with the
-// reason why there are none.
+// what ToTopic asks for, and the offsets of the group of a shared replay. It
+// returns when the results are written, or with the reason why there are none.
 func FromKafka(ctx context.Context, o KafkaOptions) (summary *Summary, err error) {
 	begin := time.Now()
 	r := newRun(o.Options)
