@@ -17,8 +17,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline/topics"
 )
 
-// codes finds every code in the sources: Stop{Code: "…"}, refuse("…", …), what
-// package topics names, and what /readyz and /livez say.
+// codes finds every code in the sources: Stop{Code: "…"}, refuse("…", …), and
+// what package topics names.
 func codes(t *testing.T) map[string]bool {
 	found := map[string]bool{topics.Missing: true, topics.Unequal: true, topics.Compacted: true, topics.TooSmall: true}
 	literal := func(e ast.Expr) {
@@ -43,8 +43,7 @@ func codes(t *testing.T) map[string]bool {
 					literal(n.Value)
 				}
 			case *ast.CallExpr:
-				f, ok := n.Fun.(*ast.SelectorExpr)
-				if ok && len(n.Args) == 3 && (f.Sel.Name == "refuse" || f.Sel.Name == "add" && strings.Contains(path, "worker")) {
+				if f, ok := n.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "refuse" && len(n.Args) == 3 {
 					literal(n.Args[0])
 				}
 			}

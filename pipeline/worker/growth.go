@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/tidemark/tidemark/pipeline"
 )
 
 // growthInterval is how often the inputs' partitions are counted.
@@ -24,15 +26,7 @@ type growth struct {
 	partitions int32
 	topics     topics
 	log        *zap.Logger
-	found      atomic.Pointer[string]
-}
-
-// grown says what grew, empty while nothing did.
-func (g *growth) grown() string {
-	if found := g.found.Load(); found != nil {
-		return *found
-	}
-	return ""
+	found      atomic.Pointer[pipeline.Stop] // what grew, nil while nothing did
 }
 
 // watch counts until ctx ends.
@@ -54,12 +48,13 @@ func (g *growth) watch(ctx context.Context) error {
 func (g *growth) look(ctx context.Context) {
 	for _, topic := range g.inputs {
 		n, err := g.topics.Partitions(ctx, topic)
-		if err != nil || n == g.partitions || g.grown() != "" {
+		if err != nil || n == g.partitions || g.found.Load() != nil {
 			continue
 		}
-		found := fmt.Sprintf("topic %s has %d partitions now, but the namespace was made for %d: nobody reads the new ones; "+
-			"repartition into a topic of %d, or replay into a new namespace", topic, n, g.partitions, g.partitions)
-		g.found.Store(&found)
-		g.log.Error("an input's partitions changed", zap.String("reason", found))
+		found := &pipeline.Stop{Code: "partitions-grew",
+			Reason: fmt.Sprintf("topic %s has %d partitions now, but the namespace was made for %d: nobody reads the new ones", topic, n, g.partitions),
+			Remedy: fmt.Sprintf("repartition into a topic of %d, or replay into a new namespace", g.partitions)}
+		g.found.Store(found)
+		g.log.Error(found.Error())
 	}
 }

@@ -39,7 +39,8 @@ type readiness struct {
 func (r *readiness) alive() Report {
 	report := Report{Reasons: []Reason{}}
 	if stuck := r.pipeline.Stuck(); len(stuck) > 0 {
-		report.add("stuck", stuck, "the shards' drivers do not move any more: restart this process, and report a bug with its goroutines")
+		report.add(stuck, &pipeline.Stop{Code: "stuck", Reason: "the shards' drivers do not move any more",
+			Remedy: "restart this process, and report a bug with its goroutines"})
 	}
 	return report.judge()
 }
@@ -54,26 +55,29 @@ func (r *readiness) report() Report {
 		case pipeline.TakingOver:
 			takingOver = append(takingOver, s.Shard)
 		case pipeline.Stopped:
-			report.add(s.Stop.Code, []int32{s.Shard}, s.Stop.Error())
+			report.add([]int32{s.Shard}, s.Stop)
 		}
 	}
 	if !r.pipeline.Member() {
-		report.add("joining", nil, "the consumer group has not given this worker its share yet")
+		report.add(nil, &pipeline.Stop{Code: "joining", Reason: "the consumer group has not given this worker its share yet",
+			Remedy: "if this lasts, see whether the group's coordinator can be reached"})
 	}
 	if len(takingOver) > 0 {
-		report.add("taking-over", takingOver, "the shards are being taken over: what is stored is compared with the logs")
+		report.add(takingOver, &pipeline.Stop{Code: "taking-over", Reason: "the shards are being taken over",
+			Remedy: "if this lasts, the log says which server does not answer"})
 	}
 	if skew := r.pipeline.Skew(); skew > pipeline.MaxSkew || skew < -pipeline.MaxSkew {
-		report.add("clock-skew", nil, fmt.Sprintf("Redis's clock is ahead of this worker's by %d ms: set both by NTP", skew))
+		report.add(nil, &pipeline.Stop{Code: "clock-skew", Reason: fmt.Sprintf("Redis's clock is ahead of this worker's by %d ms", skew),
+			Remedy: "set both by NTP"})
 	}
-	if grown := r.growth.grown(); grown != "" {
-		report.add("partitions-grew", nil, grown)
+	if grown := r.growth.found.Load(); grown != nil {
+		report.add(nil, grown)
 	}
 	return report.judge()
 }
 
-func (r *Report) add(code string, shards []int32, message string) {
-	r.Reasons = append(r.Reasons, Reason{Code: code, Shards: slices.Clone(shards), Message: message})
+func (r *Report) add(shards []int32, why *pipeline.Stop) {
+	r.Reasons = append(r.Reasons, Reason{Code: why.Code, Shards: slices.Clone(shards), Message: why.Error()})
 }
 
 func (r *Report) judge() Report {
