@@ -125,7 +125,8 @@ func (e *engine) config() pipeline.Config {
 	limits.BatchCustomers, limits.BatchRecords, limits.StageRecords = 100, 150, 50
 	limits.CacheBytes, limits.OutboxBytes, limits.PublishBytes = 64<<10, 16<<10, 8<<10
 	return pipeline.Config{Namespace: e.where.Namespace, Inputs: e.where.Inputs, Changes: e.where.Changes, Partitions: local.Partitions,
-		Policy: policy.Default(), Publish: pipeline.PublishAll, Until: instant.None, Limits: limits, Log: zap.NewNop()}
+		Policy: policy.Default(), Publish: pipeline.PublishAll, Until: instant.None, Limits: limits, Log: zap.NewNop(),
+		Durable: e.where.Redis.Durability.Waits()}
 }
 
 // run is one life of a worker process: true if it came to the end of the log.

@@ -51,6 +51,7 @@ const grant = "docs/security.md lists the rights to grant"
 var explained = []struct{ text, remedy string }{
 	{"WRONGPASS", "check redis.username and redis.password, or those of redis.sentinel"},
 	{"NOAUTH", "give redis.password, or that of redis.sentinel"},
+	{"sentinels specified in configuration are unreachable: redis: nil", "they watch no master of this name: check redis.sentinel.master"},
 	{"NOPERM", grant},
 	{"The user executing the script can't", grant},
 	{"cluster support disabled", "this is no cluster: set redis.mode to auto"},

@@ -1,0 +1,108 @@
+//go:build real
+
+package real_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/sim/conformance"
+	"github.com/tidemark/tidemark/pipeline/store"
+)
+
+func startSentinels(t *testing.T, settings ...string) *real.Sentinels {
+	s, err := real.StartSentinels(settings...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// watched is what sentinels know.
+func watched(s *real.Sentinels) store.Config {
+	return store.Config{Addrs: s.Addrs(), Sentinel: store.Sentinel{Master: real.MasterName}}
+}
+
+// TestSentinels fails over in the middle of a run. What was published was in the
+// replica, so the outcome is the same to the byte.
+func TestSentinels(t *testing.T) {
+	servers := startSentinels(t)
+	t.Run("is a store", func(t *testing.T) {
+		conformance.Store(t, func(*testing.T) conformance.Opener { return configured{watched(servers)} })
+	})
+	t.Run("another master's name", func(t *testing.T) {
+		where := watched(servers)
+		where.Sentinel.Master = "mine"
+		s := configured{where}.store(t, "any")
+		_, err := s.Time(t.Context())
+		require.ErrorContains(t, err, "redis.sentinel.master")
+	})
+	t.Run("durability", func(t *testing.T) { replicated(t, servers) })
+	t.Run("fail-over", func(t *testing.T) { failsOver(t, servers) })
+}
+
+func failsOver(t *testing.T, servers *real.Sentinels) {
+	lines := shopping(t, 10_000)
+	want := undisturbed(t, lines)
+	e := newEngine(t, sharedKafka(t))
+	e.where.Redis = watched(servers)
+	e.where.Redis.Durability = store.Durability{Replicas: 1}
+	e.feed(lines)
+	lives := e.live(spread(len(want.changes),
+		trouble{name: "the master dies", do: func() error { return servers.FailOver(e.ctx) }},
+	))
+	require.Equal(t, 1, lives, "the worker goes on by itself")
+	got := e.outcome(want.customers)
+	requireSameChanges(t, want.changes, got.changes)
+	requireSameRest(t, want, got)
+	for place, value := range want.customers {
+		require.Equal(t, value, got.customers[place], "customer %s", place)
+	}
+}
+
+// replicated asks for one replica, which there is, and for two.
+func replicated(t *testing.T, servers *real.Sentinels) {
+	where := watched(servers)
+	where.Durability, where.Timeout = store.Durability{Replicas: 1}, 10*time.Second
+	w := mustTakeOver(t, configured{where}.store(t, "replicated"), 0)
+	require.NoError(t, w.commit("one"))
+	require.NoError(t, w.Wait(w.ctx))
+	require.NoError(t, w.commit("two"))
+
+	where.Durability, where.Timeout = store.Durability{Replicas: 2}, 200*time.Millisecond
+	w = mustTakeOver(t, configured{where}.store(t, "replicated"), 0)
+	require.NoError(t, w.commit("three"))
+	require.ErrorContains(t, w.Wait(w.ctx), "1 of 2 replicas have the commit after 100ms")
+	require.ErrorContains(t, w.commit("four"), "1 of 2 replicas", "the session is over")
+	require.Equal(t, "three", stored(t, configured{where}.store(t, "replicated"), 0), "it may be durable or not: only Redis knows")
+}
+
+// configured opens sessions of a configuration.
+type configured struct{ config store.Config }
+
+func (c configured) Session(t *testing.T, namespace string, shard int32) store.Session {
+	session, err := c.store(t, namespace).Session(context.Background(), shard)
+	require.NoError(t, err)
+	return session
+}
+
+func (c configured) store(t *testing.T, namespace string) *store.Redis {
+	c.config.Namespace, c.config.Topics = namespace, conformance.StoreTopics
+	r := store.Open(c.config)
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// A cluster is recognised by any one of its nodes.
+func TestAClusterByOneNode(t *testing.T) {
+	cluster := startCluster(t, 3, 0)
+	for _, addr := range cluster.Addrs() {
+		s := configured{store.Config{Addrs: []string{addr}}}.store(t, "one-node")
+		for shard := range int32(6) { // some on each node
+			require.NoError(t, mustTakeOver(t, s, shard).commit("one"))
+		}
+	}
+}
