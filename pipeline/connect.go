@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tidemark/tidemark/pipeline/deadletter"
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
@@ -24,6 +25,7 @@ type Servers struct {
 type Connection struct {
 	Client   *source.Client
 	Producer *sink.Producer
+	Large    sink.Log // writes records that their topic takes compressed only, too
 	Redis    *store.Redis
 	letters  *deadletter.Writer
 }
@@ -38,11 +40,13 @@ func Connect(s Servers) (*Connection, error) {
 		return nil, err
 	}
 	producer := sink.New(client)
+	large := sink.Packing(producer, sink.New(client, sink.Compress(recordbatch.Zstd)))
 	return &Connection{
 		Client:   client,
 		Producer: producer,
+		Large:    large,
 		Redis:    store.Open(s.Redis),
-		letters:  deadletter.NewWriter(client, producer, s.DeadLetters),
+		letters:  deadletter.NewWriter(client, large, s.DeadLetters),
 	}, nil
 }
 

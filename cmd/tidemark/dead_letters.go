@@ -153,7 +153,7 @@ no inputs (of repartition) are passed over and counted.`,
 			return err
 		}
 		return withConnection(loaded, func(connection *pipeline.Connection) error {
-			retry := &deadletter.Retry{Source: connection.Client, Log: connection.Producer, Topic: loaded.Kafka.Topics.DeadLetters,
+			retry := &deadletter.Retry{Source: connection.Client, Log: connection.Large, Topic: loaded.Kafka.Topics.DeadLetters,
 				Inputs: inputs(loaded), Policy: loaded.Policy, Filter: filter, Limit: f.limit, DryRun: *dry}
 			done, err := retry.Run(c.Context())
 			if err != nil {

@@ -97,7 +97,7 @@ func runRepartition(ctx context.Context, c *config.Config, from []string, to str
 	defer func() { err = errors.Join(err, connection.Close()) }()
 	summary, err := repartition.Run(ctx, repartition.Options{
 		Client:  connection.Client,
-		Sink:    connection.Producer,
+		Sink:    connection.Large,
 		Letters: connection.Ports().Letters,
 		Group:   c.Group() + "-repartition",
 		From:    from,

@@ -239,3 +239,19 @@ func TestAShopPlaysIntoKafka(t *testing.T) {
 		require.True(t, strings.Contains(string(r.Value), `"type":"click"`))
 	}
 }
+
+// An input's limit is of compressed bytes: a record that is larger unpacked than
+// the limit of the dead letters must find its place among them.
+func TestARecordThatWasSmallWhenCompressed(t *testing.T) {
+	kafka := sharedKafka(t)
+	config := created(t, kafka)
+	connection, err := pipeline.Connect(config.Servers)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, connection.Close()) }()
+	input, large := config.Servers.Inputs[0], make([]byte, 5<<20)
+	packed := sink.New(connection.Client, sink.Compress(recordbatch.Gzip))
+	offset, err := packed.Produce(bounded(t), input, 0, []sink.Record{{Value: large}})
+	require.NoError(t, err, "the input takes it")
+	require.NoError(t, connection.Ports().Letters.Write(bounded(t), []deadletter.Letter{{Topic: input, Offset: offset, Reason: "oversized", Value: large}}))
+	require.Len(t, contents(t, connection.Client, config.Servers.DeadLetters)[0].Value, len(large))
+}

@@ -67,6 +67,23 @@ func TestSendTellsHowManyAreThere(t *testing.T) {
 	require.Zero(t, n)
 }
 
+func TestWhatIsTooLargeAloneIsPacked(t *testing.T) {
+	large := fmt.Errorf("writing: %w", kafka.MessageSizeTooLarge)
+	plain, packed := &script{answers: []error{large, nil, large, errors.New("away")}}, &script{}
+	records := make([]Record, 4)
+	for i := range records {
+		records[i].Value = make([]byte, 300<<10)
+	}
+	n, err := Send(t.Context(), Packing(plain, packed), "t", 0, records)
+	require.ErrorContains(t, err, "away")
+	require.Equal(t, 2, n)
+	require.Equal(t, []int{1}, plain.sent, "several are sent in smaller batches first")
+	require.Equal(t, []int{1}, packed.sent, "one that is too large alone is packed")
+
+	_, err = Packing(&script{answers: []error{large}}, &script{answers: []error{large}}).Produce(t.Context(), "t", 0, make([]Record, 1))
+	require.True(t, TooLarge(err), "even so")
+}
+
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
