@@ -65,11 +65,11 @@ func options(events int64) shop.Options {
 }
 
 func TestAPlayGoesToTheTopicsAndPartitions(t *testing.T) {
-	play, l := newPlay(t, options(25_000))
+	play, l := newPlay(t, options(12_000))
 	n, err := play.Run(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 25_000, n)
-	require.Equal(t, 25_000, l.count())
+	require.EqualValues(t, 12_000, n)
+	require.Equal(t, 12_000, l.count())
 	for at, records := range l.records {
 		for _, r := range records {
 			var event struct{ Type, Customer_ID, Occurred_At string }
