@@ -14,7 +14,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sink"
-	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
 
@@ -116,7 +116,7 @@ func TestAShardThatStopsLeavesTheOthersWorking(t *testing.T) {
 	w := newWorld(t)
 	client := redis.NewClient(&redis.Options{Addr: w.servers.RedisAddr(), DisableIdentity: true})
 	defer func() { require.NoError(t, client.Close()) }()
-	require.NoError(t, client.HSet(t.Context(), store.KeysOf("test", 1).Shard(), "policy", "another", "partitions", partitions).Err())
+	require.NoError(t, client.HSet(t.Context(), keys.Of("test", 1).Shard(), "policy", "another", "partitions", partitions).Err())
 
 	worker := w.join(t.Context())
 	w.until("all but one are live", func() bool { return len(worker.live()) == partitions-1 })

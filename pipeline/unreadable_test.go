@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/pipeline"
-	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 func TestAHashThatANewerVersionWroteStopsThePipeline(t *testing.T) {
 	w := newWorld(t)
 	client := redis.NewClient(&redis.Options{Addr: w.servers.RedisAddr()})
 	defer func() { require.NoError(t, client.Close()) }()
-	key := store.KeysOf("test", 1).Shard()
+	key := keys.Of("test", 1).Shard()
 	written := map[string]string{"head": "x:1", "n:purchases": "consumed=1 newer_counter=2"}
 	require.NoError(t, client.HSet(t.Context(), key, written).Err())
 

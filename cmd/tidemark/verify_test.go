@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/verify"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
 
@@ -62,7 +63,7 @@ func TestVerify(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: addr, DisableIdentity: true})
 	defer func() { require.NoError(t, client.Close()) }()
 	for shard := range int32(local.Partitions) {
-		require.NoError(t, client.Del(t.Context(), store.KeysOf("acme", shard).Customer("c-42")).Err())
+		require.NoError(t, client.Del(t.Context(), keys.Of("acme", shard).Customer("c-42")).Err())
 	}
 	r := tidemark(t, nil, strings.Fields("verify -c tidemark.yaml --differences 1")...)
 	require.Equal(t, failed, r.code)

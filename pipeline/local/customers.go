@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 // scanCount is how many keys Redis looks at in one go. It is nobody else's
@@ -43,7 +43,7 @@ func (w *World) scan(ctx context.Context, client *redis.Client) ([][]string, err
 	shards := make([][]string, Partitions)
 	prefixes := make([]string, Partitions)
 	for shard := range prefixes {
-		prefixes[shard] = store.KeysOf(w.options.Namespace, int32(shard)).CustomerPrefix()
+		prefixes[shard] = keys.Of(w.options.Namespace, int32(shard)).CustomerPrefix()
 	}
 	for cursor := uint64(0); ; {
 		keys, next, err := client.Scan(ctx, cursor, "", scanCount).Result()

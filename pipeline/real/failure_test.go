@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 const failureNamespace = "failure"
@@ -137,8 +138,8 @@ func TestCommitsThatRedisRefuses(t *testing.T) {
 		{"OOM", []any{"CONFIG", "SET", "maxmemory", "1"}, []any{"CONFIG", "SET", "maxmemory", "0"}},
 		{"READONLY", []any{"REPLICAOF", "127.0.0.1", "1"}, []any{"REPLICAOF", "NO", "ONE"}},
 		{"NOREPLICAS", []any{"CONFIG", "SET", "min-replicas-to-write", "1"}, []any{"CONFIG", "SET", "min-replicas-to-write", "0"}},
-		{"WRONGTYPE", []any{"SET", store.KeysOf(failureNamespace, 0).Shard(), "x"}, []any{"DEL", store.KeysOf(failureNamespace, 0).Shard()}},
-		{"no sorted set", []any{"SET", store.KeysOf(failureNamespace, 0).Timers(), "x"}, []any{"DEL", store.KeysOf(failureNamespace, 0).Timers()}},
+		{"WRONGTYPE", []any{"SET", keys.Of(failureNamespace, 0).Shard(), "x"}, []any{"DEL", keys.Of(failureNamespace, 0).Shard()}},
+		{"no sorted set", []any{"SET", keys.Of(failureNamespace, 0).Timers(), "x"}, []any{"DEL", keys.Of(failureNamespace, 0).Timers()}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := mustTakeOver(t, s, 0)

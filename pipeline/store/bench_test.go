@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 // BenchmarkArguments lays out a commit of 1,000 customers, 100 of them with a
@@ -21,7 +22,7 @@ func BenchmarkArguments(b *testing.B) {
 			c.Timers = append(c.Timers, Timer{Customer: id, At: instant.None + int64(i%20)})
 		}
 	}
-	s := &session{keys: KeysOf("shop", 3), topics: []string{"clicks", "purchases"}}
+	s := &session{keys: keys.Of("shop", 3), topics: []string{"clicks", "purchases"}}
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += customers {
 		keys, args := s.arguments(c)

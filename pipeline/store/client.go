@@ -7,6 +7,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 // Mode is what the addresses of a Config are.
@@ -60,7 +62,7 @@ func (r *Redis) Node(ctx context.Context, shard int32) (*redis.Client, error) {
 func (r *Redis) node(ctx context.Context, client redis.UniversalClient, shard int32) (*redis.Client, error) {
 	switch c := client.(type) {
 	case *redis.ClusterClient:
-		node, err := c.MasterForKey(ctx, KeysOf(r.config.Namespace, shard).Shard())
+		node, err := c.MasterForKey(ctx, keys.Of(r.config.Namespace, shard).Shard())
 		if err != nil {
 			return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, explain(err))
 		}

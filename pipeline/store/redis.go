@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 // Config says which Redis holds the state.
@@ -73,7 +74,7 @@ func (r *Redis) Session(ctx context.Context, shard int32) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: node.Conn(), keys: KeysOf(r.config.Namespace, shard), topics: r.config.Topics,
+	return &session{conn: node.Conn(), keys: keys.Of(r.config.Namespace, shard), topics: r.config.Topics,
 		durability: r.config.Durability, timeout: r.config.Timeout, doubted: func() { doubted(client) }}, nil
 }
 
@@ -91,7 +92,7 @@ func doubted(client redis.UniversalClient) {
 // would put another connection in the place of a broken one.
 type session struct {
 	conn    *redis.Conn
-	keys    Keys
+	keys    keys.Keys
 	topics  []string
 	doubted func() // told of errors that may mean that the shard is elsewhere now
 	broken  error

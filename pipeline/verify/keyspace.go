@@ -56,7 +56,7 @@ func (k *keyspace) partitions(ctx context.Context, most int32) (int32, error) {
 
 // hash reads the shard's hash.
 func (k *keyspace) hash(ctx context.Context, shard int32) (map[string]string, error) {
-	fields, err := k.client.HGetAll(ctx, store.KeysOf(k.namespace, shard).Shard()).Result()
+	fields, err := k.client.HGetAll(ctx, keys.Of(k.namespace, shard).Shard()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("reading the hash of shard %d: %w", shard, err)
 	}
@@ -65,7 +65,7 @@ func (k *keyspace) hash(ctx context.Context, shard int32) (map[string]string, er
 
 // head reads which commit was the shard's last.
 func (k *keyspace) head(ctx context.Context, shard int32) (string, error) {
-	head, err := k.client.HGet(ctx, store.KeysOf(k.namespace, shard).Shard(), "head").Result()
+	head, err := k.client.HGet(ctx, keys.Of(k.namespace, shard).Shard(), "head").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", fmt.Errorf("reading the head of shard %d: %w", shard, err)
 	}
@@ -74,7 +74,7 @@ func (k *keyspace) head(ctx context.Context, shard int32) (string, error) {
 
 // outbox reads the changes that Kafka has not acknowledged.
 func (k *keyspace) outbox(ctx context.Context, shard int32) ([]byte, error) {
-	raw, err := k.client.Get(ctx, store.KeysOf(k.namespace, shard).Outbox()).Bytes()
+	raw, err := k.client.Get(ctx, keys.Of(k.namespace, shard).Outbox()).Bytes()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("reading the outbox of shard %d: %w", shard, err)
 	}
@@ -83,7 +83,7 @@ func (k *keyspace) outbox(ctx context.Context, shard int32) ([]byte, error) {
 
 // timers counts the armed deadlines.
 func (k *keyspace) timers(ctx context.Context, shard int32) (int64, error) {
-	n, err := k.client.ZCard(ctx, store.KeysOf(k.namespace, shard).Timers()).Result()
+	n, err := k.client.ZCard(ctx, keys.Of(k.namespace, shard).Timers()).Result()
 	if err != nil {
 		return 0, fmt.Errorf("counting the timers of shard %d: %w", shard, err)
 	}
@@ -107,12 +107,12 @@ type found struct {
 // customers visits the customers of a shard that keep lets pass. A scan may
 // visit one twice.
 func (k *keyspace) customers(ctx context.Context, shard int32, keep func(id string) bool, visit func(*found)) error {
-	keys := store.KeysOf(k.namespace, shard)
+	in := keys.Of(k.namespace, shard)
 	node, err := k.store.Node(ctx, shard)
 	if err != nil {
 		return err
 	}
-	prefix := keys.CustomerPrefix()
+	prefix := in.CustomerPrefix()
 	var ids []string
 	for cursor := uint64(0); ; {
 		names, next, err := node.Scan(ctx, cursor, prefix+"*", scanCount).Result()
@@ -125,7 +125,7 @@ func (k *keyspace) customers(ctx context.Context, shard int32, keep func(id stri
 			}
 		}
 		if cursor = next; len(ids) >= loadCount || cursor == 0 {
-			if err := k.load(ctx, node, keys, ids, visit); err != nil {
+			if err := k.load(ctx, node, in, ids, visit); err != nil {
 				return fmt.Errorf("loading customers of shard %d: %w", shard, err)
 			}
 			ids = ids[:0]
@@ -137,19 +137,19 @@ func (k *keyspace) customers(ctx context.Context, shard int32, keep func(id stri
 }
 
 // load reads values and timers of a few customers.
-func (k *keyspace) load(ctx context.Context, node *redis.Client, keys store.Keys, ids []string, visit func(*found)) error {
+func (k *keyspace) load(ctx context.Context, node *redis.Client, in keys.Keys, ids []string, visit func(*found)) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	names := make([]string, len(ids))
 	for i, id := range ids {
-		names[i] = keys.Customer(id)
+		names[i] = in.Customer(id)
 	}
 	pipe := node.Pipeline()
 	values := pipe.MGet(ctx, names...)
 	timers := make([]*redis.FloatCmd, len(ids))
 	for i, id := range ids {
-		timers[i] = pipe.ZScore(ctx, keys.Timers(), id)
+		timers[i] = pipe.ZScore(ctx, in.Timers(), id)
 	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return err

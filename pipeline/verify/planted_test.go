@@ -17,8 +17,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
-	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/verify"
+	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/partition"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
@@ -138,7 +138,7 @@ func neighbours(n int) (ids []string) {
 
 const theShard = 5
 
-func (w *world) keys() store.Keys { return store.KeysOf("test", theShard) }
+func (w *world) keys() keys.Keys { return keys.Of("test", theShard) }
 
 // edit changes a stored customer.
 func (w *world) edit(id string, change func(*profile.Profile)) {
@@ -211,7 +211,7 @@ func plantedInRedis() []planted {
 		}, says: "first line"},
 		{name: "a customer of another shard", redis: func(w *world) {
 			raw := w.redis.Get(w.t.Context(), w.keys().Customer(visitor)).Val()
-			require.NoError(w.t, w.redis.Set(w.t.Context(), store.KeysOf("test", 1).Customer(visitor), raw, 0).Err())
+			require.NoError(w.t, w.redis.Set(w.t.Context(), keys.Of("test", 1).Customer(visitor), raw, 0).Err())
 		}, says: "shard"},
 		{name: "damaged bytes", redis: func(w *world) {
 			require.NoError(w.t, w.redis.Append(w.t.Context(), w.keys().Customer(buyer), "\x5a").Err())
