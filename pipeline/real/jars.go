@@ -28,9 +28,9 @@ func kafkaJars() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("looking for Kafka's jars: %w", err)
 	}
-	cache := os.Getenv(cacheVariable)
-	if cache == "" {
-		cache = filepath.Join(root, ".cache")
+	cache, err := cacheFolder()
+	if err != nil {
+		return "", fmt.Errorf("looking for Kafka's jars: %w", err)
 	}
 	sum := sha256.Sum256(content)
 	jars := filepath.Join(cache, "kafka-"+hex.EncodeToString(sum[:6]))
@@ -41,6 +41,15 @@ func kafkaJars() (string, error) {
 		return "", fmt.Errorf("fetching Kafka's jars (it needs Maven and Java, and a way to a Maven repository): %w", err)
 	}
 	return jars, nil
+}
+
+// cacheFolder is where fetched files are kept.
+func cacheFolder() (string, error) {
+	if cache := os.Getenv(cacheVariable); cache != "" {
+		return cache, nil
+	}
+	root, err := checkout()
+	return filepath.Join(root, ".cache"), err
 }
 
 // fetchJars fills the folder in one step, so that nobody meets it half full.

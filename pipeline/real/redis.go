@@ -20,6 +20,7 @@ const redisTimeout = 30 * time.Second
 type Redis struct {
 	dir     string
 	port    int
+	server  string // the program
 	args    []string
 	process *process
 }
@@ -27,7 +28,9 @@ type Redis struct {
 // StartRedis starts a server and returns when it answers. It keeps nothing
 // unless the settings, written as on redis-server's command line, say so:
 // "--appendonly", "yes".
-func StartRedis(settings ...string) (*Redis, error) {
+func StartRedis(settings ...string) (*Redis, error) { return startRedis("redis-server", settings) }
+
+func startRedis(server string, settings []string) (*Redis, error) {
 	dir, err := os.MkdirTemp("", "tidemark-redis-")
 	if err != nil {
 		return nil, fmt.Errorf("starting Redis: %w", err)
@@ -36,7 +39,7 @@ func StartRedis(settings ...string) (*Redis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting Redis: %w", errors.Join(err, os.RemoveAll(dir)))
 	}
-	r := &Redis{dir: dir, port: port, args: append([]string{
+	r := &Redis{dir: dir, port: port, server: server, args: append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", filepath.Join(dir, dataDir), "--save", ""}, settings...)}
 	if err := os.Mkdir(filepath.Join(dir, dataDir), 0o750); err != nil {
 		return nil, fmt.Errorf("starting Redis: %w", errors.Join(err, os.RemoveAll(dir)))
@@ -50,7 +53,7 @@ func StartRedis(settings ...string) (*Redis, error) {
 const dataDir = "data"
 
 func (r *Redis) start() (err error) {
-	if r.process, err = launch(r.dir, "redis-server", r.args...); err != nil {
+	if r.process, err = launch(r.dir, r.server, r.args...); err != nil {
 		return err
 	}
 	ours := strconv.Itoa(r.process.cmd.Process.Pid)
