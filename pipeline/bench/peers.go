@@ -71,6 +71,9 @@ func (b *bench) comparePeers(ctx context.Context) error {
 			r.Round = round
 			tell(fmt.Sprintf("%s: %.0f events/s", r.Engine, r.PerSecond))
 			b.report.Peers = append(b.report.Peers, *r)
+			if first := &b.report.Peers[0]; r.Changes != first.Changes {
+				return fmt.Errorf("%s made %d changes, %s %d: one of them is wrong", r.Engine, r.Changes, first.Engine, first.Changes)
+			}
 		}
 	}
 	for _, run := range []func(context.Context) (*peerDelay, error){p.streamsDelay, p.tidemarkDelay} {
