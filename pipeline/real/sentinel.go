@@ -135,6 +135,16 @@ func (s *Sentinels) name(ctx context.Context, master *Redis) error {
 	return nil
 }
 
+// Do runs one command on every sentinel.
+func (s *Sentinels) Do(ctx context.Context, command ...any) error {
+	for _, port := range s.ports {
+		if err := (&Redis{port: port}).Do(ctx, command...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Addrs are the addresses of the sentinels.
 func (s *Sentinels) Addrs() []string {
 	var all []string

@@ -4,6 +4,7 @@ package real_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,22 @@ func TestSentinels(t *testing.T) {
 		s := configured{where}.store(t, "any")
 		_, err := s.Time(t.Context())
 		require.ErrorContains(t, err, "redis.sentinel.master")
+	})
+	t.Run("a user of the sentinels", func(t *testing.T) {
+		for _, args := range documented(t, "ACL SETUSER watcher ") {
+			command := []any{"ACL", "SETUSER", "watcher", "reset"}
+			for _, arg := range args {
+				command = append(command, strings.Replace(arg, ">secret", ">"+password, 1))
+			}
+			require.NoError(t, servers.Do(t.Context(), command...))
+		}
+		where := watched(servers)
+		where.Sentinel.Username, where.Sentinel.Password = "watcher", password
+		require.NoError(t, mustTakeOver(t, configured{where}.store(t, "watched"), 0).commit("one"))
+		where.Sentinel.Password = "another"
+		_, err := configured{where}.store(t, "watched").Time(t.Context())
+		require.ErrorContains(t, err, "WRONGPASS")
+		require.ErrorContains(t, err, "those of redis.sentinel")
 	})
 	t.Run("durability", func(t *testing.T) { replicated(t, servers) })
 	t.Run("fail-over", func(t *testing.T) { failsOver(t, servers) })
@@ -96,11 +113,15 @@ func (c configured) store(t *testing.T, namespace string) *store.Redis {
 	return r
 }
 
-// A cluster is recognised by any one of its nodes.
+// A cluster is recognised by any one of its nodes, by a user with the documented
+// rights.
 func TestAClusterByOneNode(t *testing.T) {
 	cluster := startCluster(t, 3, 0)
+	for i := range cluster.Addrs() {
+		admit(t, cluster.Master(i), "one-node")
+	}
 	for _, addr := range cluster.Addrs() {
-		s := configured{store.Config{Addrs: []string{addr}}}.store(t, "one-node")
+		s := configured{store.Config{Addrs: []string{addr}, Username: user, Password: password}}.store(t, "one-node")
 		for shard := range int32(6) { // some on each node
 			require.NoError(t, mustTakeOver(t, s, shard).commit("one"))
 		}

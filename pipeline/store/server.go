@@ -34,11 +34,11 @@ func (r *Redis) Servers(ctx context.Context) ([]Server, error) {
 			text, err = "", nil
 		}
 		if err != nil {
-			return fmt.Errorf("asking Redis at %s about itself: %w", c.Options().Addr, err)
+			return fmt.Errorf("asking Redis at %s about itself: %w", r.address(c), explain(err))
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, parseServer(c.Options().Addr, text))
+		all = append(all, parseServer(r.address(c), text))
 		return nil
 	}
 	client, err := r.Client(ctx)
@@ -54,6 +54,14 @@ func (r *Redis) Servers(ctx context.Context) ([]Server, error) {
 		err = fmt.Errorf("unexpected client %T", c)
 	}
 	return all, err
+}
+
+// address is where a client's server is; behind sentinels, whose master it is.
+func (r *Redis) address(c *redis.Client) string {
+	if master := r.config.Sentinel.Master; master != "" {
+		return "the sentinels' master " + master
+	}
+	return c.Options().Addr
 }
 
 // parseServer reads an INFO: lines of name:value.
