@@ -37,7 +37,8 @@ now. The replay works in a namespace of its own in the configured Redis, which i
 deleted at the end unless --keep is given. The live namespace and its topics are not
 touched: changes and dead letters stay in this process, or changes go to --to-topic,
 which must be empty and have as many partitions as the inputs. Processes that are
-given the same --namespace, --to-topic and --keep share the work.
+given the same --namespace, --to-topic and --keep share the work; tidemark verify
+--replay proves it, by a configuration that names that namespace and that topic.
 
 FILE may be - for the standard input or output, and .gz is packed. Changes come
 shard by shard in order of time, profiles and dead letters shard by shard.`,
