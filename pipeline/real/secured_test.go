@@ -188,7 +188,16 @@ func securedEngine(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
 			e.where.Redis = asUser(t, redis)
 			e.serve()
 
-			report, err := verify.Run(t.Context(), verify.Options{Kafka: e.where.Kafka, Redis: open.Redis, Namespace: e.where.Namespace,
+			reader := e.where.Redis
+			reader.Username = "verifier"
+			command := []any{"ACL", "SETUSER", reader.Username, "reset", "on", ">" + password, "~tm:" + e.where.Namespace + ":*"}
+			for _, word := range documented(t, "| `verify` |")[0] {
+				if word = strings.Trim(word, "`"); strings.HasPrefix(word, "+") {
+					command = append(command, word)
+				}
+			}
+			require.NoError(t, redis.Do(t.Context(), command...))
+			report, err := verify.Run(t.Context(), verify.Options{Kafka: e.where.Kafka, Redis: reader, Namespace: e.where.Namespace,
 				Inputs: e.where.Inputs, Changes: e.where.Changes, Policy: policy.Default(), Replay: true})
 			require.NoError(t, err)
 			require.True(t, report.Good(), "%+v", report.First)
