@@ -12,7 +12,10 @@ import (
 // timers cannot be trusted, and the worker is not ready.
 const MaxSkew = 60_000
 
-const skewInterval = time.Second
+const (
+	skewInterval   = time.Second
+	measureTimeout = time.Second // the worker's end waits for it: go-redis sees deadlines only
+)
 
 // TimeServer tells the time of a server that all workers share. *store.Redis is
 // one.
@@ -69,7 +72,7 @@ func beyond(skew int64) bool { return skew > MaxSkew || skew < -MaxSkew }
 // measure standing, which ticks carry on; that it is away the shards say.
 func (c *sharedClock) run(ctx context.Context) error {
 	for {
-		bounded, cancel := context.WithTimeout(ctx, ioTimeout)
+		bounded, cancel := context.WithTimeout(ctx, measureTimeout)
 		_ = c.measure(bounded)
 		cancel()
 		if !sleep(ctx, skewInterval) {

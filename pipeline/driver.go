@@ -45,6 +45,9 @@ type driver struct {
 	status atomic.Pointer[Status]
 	turned atomic.Int64 // tick of the loop's last turn
 
+	err   error                 // why it ended, nil if it was drained or came to its end
+	asked atomic.Pointer[[]Lag] // the inputs' ends, where the shard reads nothing
+
 	noted   int64 // tick of the last status
 	silence int64 // tick of the last line about silence
 	changed bool  // something was stored since
@@ -129,7 +132,7 @@ func (d *driver) wait(timer *time.Timer, now Clock) {
 // finish hands an answer to the shard.
 func (d *driver) finish(op *Op) {
 	now := d.clock()
-	d.book(op, now)
+	d.book(op)
 	d.shard.Done(op, now)
 	d.trouble.tell(op, now.Tick)
 }
@@ -243,6 +246,7 @@ func newSessionWorker(parent context.Context, d *driver) *sessionWorker {
 			case <-ctx.Done():
 				return
 			case op := <-w.ops:
+				op.begun = time.Now() // not when it was queued behind others
 				if op.Err = err; err == nil {
 					perform(ctx, session, op)
 				}

@@ -7,17 +7,22 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/tidemark/tidemark/pipeline/metrics"
 	"github.com/tidemark/tidemark/pipeline/source"
 )
 
 // How a fetcher asks. A long poll ends as soon as one partition has something.
 const (
-	longPoll     = 100 * time.Millisecond
-	noPoll       = 0
-	fetchTimeout = 30 * time.Second
-	maxFetch     = 16 << 20
-	fetchPause   = 100 * time.Millisecond // after an error, doubled up to
-	maxPause     = 2 * time.Second
+	longPoll      = 100 * time.Millisecond
+	noPoll        = 0
+	fetchInterval = 5 * time.Millisecond
+	fetchTimeout  = 30 * time.Second
+	maxFetch      = 16 << 20
+	fetchPause    = 100 * time.Millisecond // after an error, doubled up to
+	maxPause      = 2 * time.Second
+
+	lookupTimeout = 500 * time.Millisecond // of who leads what, which kafka-go nearly always knows
+	lookupPause   = time.Second            // after one that failed
 )
 
 // fetcher reads inputs of all shards with one request at a time to each broker,
@@ -27,16 +32,21 @@ const (
 type fetcher struct {
 	log    Log
 	logger *zap.Logger
+	meter  *metrics.Metrics
 	poll   time.Duration // how long the broker may wait for something to come
 	tick   func() int64
 
-	mu     sync.Mutex
-	wants  map[*driver][]source.Position
-	asked  map[input]bool          // those that are being asked for
-	busy   map[int32]bool          // brokers that have not answered yet
-	pauses map[int32]time.Duration // of those whose last answer was an error
-	ailing map[input]int64         // inputs that could not be read, and the tick at which this was said
-	wake   chan struct{}
+	leaders  map[input]int32 // as far as is known; only run looks at it
+	lookedUp int64           // tick of the last lookup that failed
+
+	mu      sync.Mutex
+	wants   map[*driver][]source.Position
+	asked   map[input]bool          // those that are being asked for
+	busy    map[int32]bool          // brokers that have not answered yet
+	pauses  map[int32]time.Duration // of those whose last answer was an error
+	ailing  map[input]*ailment
+	resting map[input]time.Time // inputs that are not asked for before
+	wake    chan struct{}
 }
 
 // input is one partition; the zero one stands for all of them.
@@ -45,9 +55,18 @@ type input struct {
 	partition int32
 }
 
-func newFetcher(log Log, logger *zap.Logger, poll time.Duration, tick func() int64) *fetcher {
-	return &fetcher{log: log, logger: logger, poll: poll, tick: tick, wants: map[*driver][]source.Position{}, asked: map[input]bool{},
-		busy: map[int32]bool{}, pauses: map[int32]time.Duration{}, ailing: map[input]int64{}, wake: make(chan struct{}, 1)}
+// ailment is an input that cannot be read.
+type ailment struct {
+	since int64 // tick
+	told  int64 // tick
+	pause time.Duration
+	err   error
+}
+
+func newFetcher(log Log, logger *zap.Logger, meter *metrics.Metrics, poll time.Duration, tick func() int64) *fetcher {
+	return &fetcher{log: log, logger: logger, meter: meter, poll: poll, tick: tick, leaders: map[input]int32{},
+		wants: map[*driver][]source.Position{}, asked: map[input]bool{}, busy: map[int32]bool{}, pauses: map[int32]time.Duration{},
+		ailing: map[input]*ailment{}, resting: map[input]time.Time{}, wake: make(chan struct{}, 1)}
 }
 
 // want says where a shard reads on; it replaces what the shard said before.
@@ -75,19 +94,46 @@ func (f *fetcher) turn() {
 	}
 }
 
-// next returns every position that is wanted and not being asked for.
+// next returns every position that is wanted, not being asked for, and not
+// resting after an error.
 func (f *fetcher) next() []source.Position {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var at []source.Position
 	for _, wants := range f.wants {
 		for _, p := range wants {
-			if !f.asked[input{p.Topic, p.Partition}] {
+			if id := (input{p.Topic, p.Partition}); !f.asked[id] && (f.resting[id].IsZero() || !time.Now().Before(f.resting[id])) {
 				at = append(at, p)
 			}
 		}
 	}
 	return at
+}
+
+// lead returns who leads each position. A lookup that takes long or fails must not
+// hold up brokers that are well: then it is by what was known.
+func (f *fetcher) lead(ctx context.Context, at []source.Position) []int32 {
+	if f.lookedUp == 0 || f.tick()-f.lookedUp >= lookupPause.Milliseconds() {
+		bounded, cancel := context.WithTimeout(ctx, lookupTimeout)
+		leaders, err := f.log.Leaders(bounded, at)
+		cancel()
+		if err == nil {
+			f.lookedUp = 0
+			for i, p := range at {
+				f.leaders[input{p.Topic, p.Partition}] = leaders[i]
+			}
+			return leaders
+		}
+		f.lookedUp = max(f.tick(), 1)
+	}
+	leaders := make([]int32, len(at))
+	for i, p := range at {
+		leader, known := f.leaders[input{p.Topic, p.Partition}]
+		if leaders[i] = leader; !known {
+			leaders[i] = source.NoLeader // whoever is asked says why
+		}
+	}
+	return leaders
 }
 
 // run fetches until ctx ends.
@@ -96,11 +142,7 @@ func (f *fetcher) run(ctx context.Context) error {
 	defer rounds.Wait()
 	for {
 		if at := f.next(); len(at) > 0 {
-			leaders, err := f.log.Leaders(ctx, at)
-			if err != nil {
-				leaders = make([]int32, len(at)) // whoever is asked says why
-			}
-			for _, r := range f.divide(at, leaders) {
+			for _, r := range f.divide(at, f.lead(ctx, at)) {
 				rounds.Go(func() { f.ask(ctx, r) })
 			}
 		}
@@ -170,22 +212,26 @@ func (f *fetcher) done(r *round) {
 func (f *fetcher) ask(ctx context.Context, r *round) {
 	defer f.done(r)
 	asked := f.tick()
+	began := time.Now()
 	answers, err := f.fetch(ctx, r.at)
 	if ctx.Err() != nil {
 		return
 	}
 	f.tell(input{}, err, asked)
-	failed := err != nil
 	if err == nil {
-		failed = f.deliver(ctx, answers, asked, r.owners)
+		f.deliver(ctx, answers, asked, r.owners)
 	}
-	if pause := f.pause(r.broker, failed); pause > 0 {
+	if pause := f.pause(r.broker, err != nil); pause > 0 {
 		sleep(ctx, pause)
+	} else if f.poll > 0 {
+		if rest := fetchInterval - time.Since(began); rest > 0 {
+			sleep(ctx, rest)
+		}
 	}
 }
 
-// pause is how long a broker is let alone after an error; it doubles with every
-// further one.
+// pause is how long a broker is let alone after a request that failed as a whole;
+// it doubles with every further one.
 func (f *fetcher) pause(broker int32, failed bool) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -204,17 +250,14 @@ func (f *fetcher) fetch(ctx context.Context, at []source.Position) ([]source.Fet
 	return f.log.Fetch(bounded, at, f.poll, maxFetch)
 }
 
-// deliver hands every answer to its shard and waits until all have read them.
-// True if some input could not be read.
-func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked int64, owners map[input]*driver) (failed bool) {
+// deliver hands every answer to its shard and waits until all have read them. An
+// input that could not be read rests, the others do not.
+func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked int64, owners map[input]*driver) {
 	var read sync.WaitGroup
 	for _, a := range answers {
 		d := owners[input{a.Topic, a.Partition}]
 		if d == nil {
 			continue
-		}
-		if a.Err != nil && !source.OutOfRange(a.Err) {
-			failed = true
 		}
 		f.tell(input{a.Topic, a.Partition}, a.Err, asked)
 		read.Add(1)
@@ -227,28 +270,49 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked i
 		}
 	}
 	read.Wait() // a shard that took a delivery always reads it
-	return failed
 }
 
 // tell logs an input that cannot be read: at first, then once in a while, and
 // when it can be read again.
 func (f *fetcher) tell(at input, err error, tick int64) {
 	f.mu.Lock()
-	told, ails := f.ailing[at]
-	say := err != nil && (!ails || tick-told >= troubleInterval)
-	if say {
-		f.ailing[at] = tick
-	}
+	defer f.mu.Unlock()
+	ails := f.ailing[at]
 	if err == nil {
-		delete(f.ailing, at)
+		if ails != nil {
+			delete(f.ailing, at)
+			delete(f.resting, at)
+			f.about(at).Info("can be read again")
+		}
+		return
 	}
-	f.mu.Unlock()
-	switch {
-	case err == nil && ails:
-		f.about(at).Info("can be read again")
-	case say:
+	f.meter.Failed("fetch")
+	if ails == nil {
+		ails = &ailment{since: tick, told: tick - troubleInterval, pause: fetchPause}
+		f.ailing[at] = ails
+	}
+	if ails.err = err; tick-ails.told >= troubleInterval {
+		ails.told = tick
 		f.about(at).Warn("reading; trying again", zap.Error(err))
 	}
+	if at != (input{}) && !source.OutOfRange(err) {
+		f.resting[at] = time.Now().Add(ails.pause)
+		time.AfterFunc(ails.pause, f.turn)
+		ails.pause = min(2*ails.pause, maxPause)
+	}
+}
+
+// failing returns what of a shard's inputs could not be read for so long, nil if
+// there is none.
+func (f *fetcher) failing(shard int32, tick, age int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for at, ails := range f.ailing {
+		if (at.partition == shard || at == input{}) && tick-ails.since >= age {
+			return ails.err
+		}
+	}
+	return nil
 }
 
 func (f *fetcher) about(at input) *zap.Logger {

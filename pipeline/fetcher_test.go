@@ -31,7 +31,7 @@ func (answering) Leaders(_ context.Context, at []source.Position) ([]int32, erro
 // reading runs a fetcher for one shard, in a bubble where time goes by only when
 // all wait. It ends with the test.
 func reading(t *testing.T, logger *zap.Logger, log answering, tick func() int64) *driver {
-	f := newFetcher(log, logger, longPoll, tick)
+	f := newFetcher(log, logger, nil, longPoll, tick)
 	d := &driver{tail: f, fetched: make(chan delivery), gone: make(chan struct{})}
 	f.want(d, []source.Position{{Topic: "purchases", MaxBytes: 1}})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -79,9 +79,46 @@ func (twoBrokers) Leaders(_ context.Context, at []source.Position) ([]int32, err
 	return leaders, nil
 }
 
+// sick is a Log of which partition 1 cannot be read.
+type sick struct{ answering }
+
+func (sick) Fetch(_ context.Context, at []source.Position, _ time.Duration, _ int) (all []source.Fetched, err error) {
+	for _, p := range at {
+		f := source.Fetched{Topic: p.Topic, Partition: p.Partition}
+		if p.Partition == 1 {
+			f.Err = errors.New("corrupt")
+		}
+		all = append(all, f)
+	}
+	time.Sleep(10 * time.Millisecond)
+	return all, nil
+}
+
+func TestAnInputThatCannotBeReadHoldsNoOtherUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFetcher(sick{}, zap.NewNop(), nil, longPoll, func() int64 { return time.Now().UnixMilli() })
+		d := &driver{tail: f, fetched: make(chan delivery), gone: make(chan struct{})}
+		f.want(d, []source.Position{{Topic: "purchases", MaxBytes: 1}, {Topic: "purchases", Partition: 1, MaxBytes: 1}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- f.run(ctx) }()
+		asked := map[int32]int{}
+		for began := time.Now(); time.Since(began) < 10*time.Second; {
+			answer := <-d.fetched
+			asked[answer.fetched.Partition]++
+			answer.read()
+		}
+		require.Greater(t, asked[0], 900)
+		require.Less(t, asked[1], 20)
+		require.Greater(t, asked[1], 4)
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
 func TestAMuteBrokerHoldsNoOtherUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFetcher(twoBrokers{}, zap.NewNop(), longPoll, func() int64 { return 0 })
+		f := newFetcher(twoBrokers{}, zap.NewNop(), nil, longPoll, func() int64 { return 0 })
 		d := &driver{tail: f, fetched: make(chan delivery), gone: make(chan struct{})}
 		f.want(d, []source.Position{{Topic: "purchases", MaxBytes: 1}, {Topic: "purchases", Partition: 1, MaxBytes: 1}})
 		ctx, cancel := context.WithCancel(t.Context())

@@ -54,7 +54,7 @@ func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error
 		Brokers:           client.Brokers(),
 		Dialer:            client.Dialer(),
 		Topics:            config.Inputs,
-		GroupBalancers:    []kafka.GroupBalancer{balancer{partitions: int(config.Partitions)}},
+		GroupBalancers:    []kafka.GroupBalancer{balancer{inputs: config.Inputs, partitions: int(config.Partitions)}},
 		HeartbeatInterval: min(heartbeatInterval, config.SessionTimeout/3),
 		SessionTimeout:    config.SessionTimeout,
 		RebalanceTimeout:  rebalanceTimeout,
@@ -67,16 +67,22 @@ func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error
 }
 
 // balancer is kafka-go's range balancer over the shards that the namespace has:
-// the partitions of one number go to one worker, in all topics, also where one
-// topic has grown since.
+// the partitions of one number go to one worker, in all topics.
 type balancer struct {
 	kafka.RangeGroupBalancer
+	inputs     []string
 	partitions int
 }
 
-// AssignGroups leaves out what is beyond the shards.
-func (b balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
-	shards := slices.DeleteFunc(slices.Clone(partitions), func(p kafka.Partition) bool { return p.ID >= b.partitions })
+// AssignGroups deals out the shards. What the metadata has is not asked: one topic
+// may have grown since, or be unknown to a broker for a moment.
+func (b balancer) AssignGroups(members []kafka.GroupMember, _ []kafka.Partition) kafka.GroupMemberAssignments {
+	var shards []kafka.Partition
+	for _, topic := range b.inputs {
+		for i := range b.partitions {
+			shards = append(shards, kafka.Partition{Topic: topic, ID: i})
+		}
+	}
 	return b.RangeGroupBalancer.AssignGroups(members, shards)
 }
 
@@ -151,13 +157,21 @@ func (g *ConsumerGroup) Leave() {
 // any more is told so.
 type committer struct{ generation *kafka.Generation }
 
-// Commit commits the next offsets of one shard.
-func (c committer) Commit(_ context.Context, shard int32, offsets map[string]int64) error {
+// Commit commits the next offsets of one shard. kafka-go would wait for a
+// coordinator that does not answer, whatever ctx says.
+func (c committer) Commit(ctx context.Context, shard int32, offsets map[string]int64) (err error) {
 	all := make(map[string]map[int]int64, len(offsets))
 	for topic, offset := range offsets {
 		all[topic] = map[int]int64{int(shard): offset}
 	}
-	if err := c.generation.CommitOffsets(all); err != nil {
+	answered := make(chan error, 1)
+	go func() { answered <- c.generation.CommitOffsets(all) }()
+	select {
+	case err = <-answered:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("committing offsets of shard %d to the group: %w", shard, err)
 	}
 	return nil

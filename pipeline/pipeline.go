@@ -67,8 +67,8 @@ func New(config Config, ports Ports) (*Pipeline, error) {
 	}
 	tick := func() int64 { return config.Clock().Tick }
 	p := &Pipeline{config: config, ports: ports, drain: make(chan struct{}),
-		tail:   newFetcher(ports.Log, config.Log, longPoll, tick),
-		behind: newFetcher(ports.Log, config.Log, noPoll, tick)}
+		tail:   newFetcher(ports.Log, config.Log, config.Metrics, longPoll, tick),
+		behind: newFetcher(ports.Log, config.Log, config.Metrics, noPoll, tick)}
 	if config.WallClock && ports.Time != nil {
 		p.clock = &sharedClock{local: config.Clock, server: ports.Time, log: config.Log}
 		p.config.Clock = p.clock.now
@@ -133,7 +133,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.reading(ctx, func(ctx context.Context) error {
+	return p.reading(ctx, ctx, func(ctx context.Context) error {
 		shards, ctx := errgroup.WithContext(ctx)
 		for _, d := range drivers {
 			shards.Go(func() error { return d.run(ctx) })
@@ -142,10 +142,11 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	})
 }
 
-// reading works while the fetchers and the clock run.
-func (p *Pipeline) reading(ctx context.Context, work func(context.Context) error) error {
+// reading works while the fetchers and the clock run. Before that Redis's clock
+// is asked, for as long as starting lasts.
+func (p *Pipeline) reading(ctx, starting context.Context, work func(context.Context) error) error {
 	if p.clock != nil {
-		if err := p.clock.measure(ctx); err != nil {
+		if err := p.clock.measure(starting); err != nil {
 			return err
 		}
 	}
@@ -187,7 +188,8 @@ func (p *Pipeline) Stuck() []int32 {
 	now := p.config.Clock().Tick
 	var stuck []int32
 	for _, d := range p.owned {
-		if p.config.WallClock && d.standing().Phase != Ended && now-d.turned.Load() > stuckAfter.Milliseconds() {
+		phase := d.standing().Phase
+		if p.config.WallClock && phase != Ended && phase != Stopped && now-d.turned.Load() > stuckAfter.Milliseconds() {
 			stuck = append(stuck, d.config.Shard)
 		}
 	}

@@ -18,12 +18,17 @@ const DrainTimeout = 5 * time.Second
 // tools that show lag read it; a take-over goes by what Redis says.
 const commitInterval = 5 * time.Second
 
+// giveUp is how long I/O that was given up may take to end. What still reaches a
+// server is fenced there.
+const giveUp = 500 * time.Millisecond
+
 // Serve drives the shards that the group gives this worker, share after share,
-// until it is drained, ctx ends, or every shard of the share has finished (a
-// replay). A shard that stops with a reason stays stopped, and the others go on:
-// Status tells.
+// until it is drained, ctx ends, or every shard of the share has come to its end (a
+// replay; the reasons of those that stopped are the error). By the wall clock a
+// shard that stops with a reason stays stopped, and the others go on: Status tells.
 func (p *Pipeline) Serve(ctx context.Context, members Members) error {
-	joining, cancel := context.WithCancel(ctx)
+	defer members.Leave()
+	starting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	leave := make(chan struct{})
 	defer close(leave)
@@ -35,24 +40,24 @@ func (p *Pipeline) Serve(ctx context.Context, members Members) error {
 		}
 	}()
 	defer p.own(nil, false)
-	return p.reading(ctx, func(ctx context.Context) error {
-		defer members.Leave()
+	err := p.reading(ctx, starting, func(ctx context.Context) error {
 		for {
-			share, err := members.Next(joining)
+			share, err := members.Next(starting)
 			if err != nil {
-				if p.draining() && ctx.Err() == nil {
-					return nil
-				}
 				return err
 			}
-			finished, err := p.work(ctx, share)
+			ended, err := p.work(ctx, share)
 			p.own(nil, false)
 			share.Release()
-			if err != nil || finished || p.draining() {
+			if err != nil || ended || p.draining() {
 				return err
 			}
 		}
 	})
+	if p.draining() && ctx.Err() == nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 func (p *Pipeline) draining() bool {
@@ -65,8 +70,8 @@ func (p *Pipeline) draining() bool {
 }
 
 // work drives one share until it is over or this worker leaves, and brings it to
-// rest. True if every shard of it has finished.
-func (p *Pipeline) work(ctx context.Context, share *Share) (finished bool, err error) {
+// rest. True if all of its shards have come to their ends by themselves.
+func (p *Pipeline) work(ctx context.Context, share *Share) (ended bool, err error) {
 	drain := make(chan struct{})
 	drivers, err := p.drivers(share.Shards, share.Group, drain)
 	if err != nil {
@@ -78,71 +83,103 @@ func (p *Pipeline) work(ctx context.Context, share *Share) (finished bool, err e
 	for _, d := range drivers {
 		shards.Go(func() { d.serve(working) })
 	}
-	ended := make(chan struct{})
+	rest := make(chan struct{})
 	go func() {
 		shards.Wait()
-		close(ended)
+		close(rest)
 	}()
-	p.attend(ctx, share, drivers, ended)
-	close(drain)
-	patience := time.NewTimer(DrainTimeout)
-	defer patience.Stop()
+	telling, silence := context.WithCancel(working)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		tellOften(telling, drivers)
+	}()
 	select {
-	case <-ended:
+	case <-share.Over:
+	case <-p.drain:
 	case <-ctx.Done():
-	case <-patience.C:
+	case <-p.endings(rest, drivers):
+		ended = true
+	}
+	close(drain)
+	if !await(ctx, rest, DrainTimeout) {
 		p.config.Log.Warn("shards were not at rest in time: what they had in hand is read again",
 			zap.Duration("after", DrainTimeout))
 	}
+	silence()
+	<-told
+	tellAll(ctx, drivers)
 	cancel()
-	<-ended
-	return allFinished(drivers), ctx.Err()
+	await(context.WithoutCancel(ctx), rest, giveUp)
+	if ended {
+		return true, stops(drivers)
+	}
+	return false, ctx.Err()
 }
 
-// attend waits until the share is over, the worker leaves or every shard has
-// finished, and tells the group meanwhile where the shards are.
-func (p *Pipeline) attend(ctx context.Context, share *Share, drivers []*driver, ended <-chan struct{}) {
-	if len(drivers) == 0 || !allEnd(p.config.WallClock) {
-		ended = nil // shards that stopped are still ours
+// endings is closed when all shards of a replay have come to their ends. By the
+// wall clock there is no end, and one that stopped is still ours.
+func (p *Pipeline) endings(rest <-chan struct{}, drivers []*driver) <-chan struct{} {
+	if p.config.WallClock || len(drivers) == 0 {
+		return nil
 	}
-	tell := time.NewTicker(commitInterval)
-	defer tell.Stop()
+	return rest
+}
+
+// await waits for done, for so long at most; false if it was not.
+func await(ctx context.Context, done <-chan struct{}, limit time.Duration) bool {
+	patience := time.NewTimer(limit)
+	defer patience.Stop()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return true
+	case <-patience.C:
+		return false
+	}
+}
+
+// tellOften tells the group where the shards are, and looks how far the logs go,
+// until ctx ends.
+func tellOften(ctx context.Context, drivers []*driver) {
+	tick := time.NewTicker(commitInterval)
+	defer tick.Stop()
 	for {
 		select {
-		case <-share.Over:
-			return
-		case <-p.drain:
-			return
 		case <-ctx.Done():
 			return
-		case <-ended:
-			if allFinished(drivers) {
-				return
-			}
-			ended = nil
-		case <-tell.C:
+		case <-tick.C:
 			for _, d := range drivers {
 				d.tellGroup(ctx)
+				d.askEnds(ctx)
 			}
 		}
 	}
 }
 
-// allEnd reports that shards come to an end by themselves: those of a replay do.
-func allEnd(wallClock bool) bool { return !wallClock }
-
-func allFinished(drivers []*driver) bool {
+// tellAll tells the group where the shards came to rest.
+func tellAll(ctx context.Context, drivers []*driver) {
+	bounded, cancel := context.WithTimeout(ctx, giveUp)
+	defer cancel()
 	for _, d := range drivers {
-		if status := d.standing(); status.Phase != Ended || status.Stop != nil || !status.Finished {
-			return false
-		}
+		d.tellGroup(bounded)
 	}
-	return len(drivers) > 0
+}
+
+// stops are the reasons of the shards that did not come to the end of a replay.
+func stops(drivers []*driver) error {
+	var reasons []error
+	for _, d := range drivers {
+		reasons = append(reasons, d.err)
+	}
+	return errors.Join(reasons...)
 }
 
 // serve runs the driver. Why it stopped stays in its status.
 func (d *driver) serve(ctx context.Context) {
 	err := d.run(ctx)
+	d.err = err
 	var stop *Stop
 	switch {
 	case errors.As(err, &stop):
@@ -158,7 +195,7 @@ func (d *driver) serve(ctx context.Context) {
 // tellGroup commits what the shard has stored to the group, while it is live.
 func (d *driver) tellGroup(ctx context.Context) {
 	status := d.standing()
-	if status.Phase != Live || len(status.State.Topics) == 0 {
+	if status.Phase != Live && status.Phase != Silent && status.Phase != Ended || len(status.State.Topics) == 0 {
 		return
 	}
 	offsets := make(map[string]int64, len(status.State.Topics))

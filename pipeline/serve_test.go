@@ -7,13 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/metrics"
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -201,4 +204,54 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, <-worker.ended, context.Canceled)
 	<-released
 	<-members.left
+}
+
+func TestAReplayWithAShardThatStoppedFails(t *testing.T) {
+	w := newWorld(t)
+	w.visitors(0, 10)
+	client := redis.NewClient(&redis.Options{Addr: w.servers.RedisAddr(), DisableIdentity: true})
+	defer func() { require.NoError(t, client.Close()) }()
+	require.NoError(t, client.HSet(t.Context(), keys.Of("test", 1).Shard(), "policy", "another", "partitions", partitions).Err())
+	members, released := give(0, 1, 2)
+	worker := w.serve(t.Context(), replayConfig(), w.Ports(), members)
+	var stop *pipeline.Stop
+	require.ErrorAs(t, <-worker.ended, &stop)
+	require.Equal(t, "policy-differs", stop.Code)
+	<-released
+}
+
+// A worker that cannot read is not ready, says so, and counts it.
+func TestInputsThatCannotBeReadShow(t *testing.T) {
+	w := newWorld(t)
+	config, registry := liveConfig(), prometheus.NewRegistry()
+	config.Metrics = metrics.New(registry, "test", func() metrics.Standing { return metrics.Standing{} })
+	members, _ := give(0, 1, 2)
+	ports := w.Ports()
+	ports.Log = unread{ports.Log}
+	worker := w.serve(t.Context(), config, ports, members)
+	w.until("errors are counted", func() bool {
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "tidemark_errors_total" && m.GetLabel()[0].GetValue() == "fetch" && m.GetCounter().GetValue() > 3 {
+					return true
+				}
+			}
+		}
+		return false
+	})
+	worker.Drain()
+	require.NoError(t, <-worker.ended)
+}
+
+// unread is a Kafka of which nothing can be read.
+type unread struct{ pipeline.Log }
+
+func (unread) Fetch(_ context.Context, at []source.Position, _ time.Duration, _ int) ([]source.Fetched, error) {
+	var all []source.Fetched
+	for _, p := range at {
+		all = append(all, source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Err: errors.New("corrupt")})
+	}
+	return all, nil
 }

@@ -143,6 +143,7 @@ func (b *bench) serve(op *Op) {
 		}
 	case OpRecord:
 		op.Fetched.Raw = b.from(source.Position{Topic: op.Topic, Offset: op.Offset, MaxBytes: 1 << 20})
+		op.Fetched.HighWatermark, op.Fetched.LastStable = b.ends[op.Topic], b.ends[op.Topic]
 	case OpChanges:
 		op.Fetched.Raw = b.told(op.Offset)
 	case OpLoad:

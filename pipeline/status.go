@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,21 +31,25 @@ func (p Phase) String() string {
 
 // Status is what a shard looks like from outside.
 type Status struct {
-	Shard    int32
-	Phase    Phase
-	Finished bool        // a replay's: everything is applied, stored and published
-	Stop     *Stop       // why it stopped, nil else
-	State    store.State // as last committed
-	Tally    Tally
-	Outbox   int // changes that Kafka has not acknowledged
-	Bytes    int // ... and how large they are
-	Lags     []Lag
+	Shard   int32
+	Phase   Phase
+	Stop    *Stop       // why it stopped, nil else
+	State   store.State // as last committed
+	Tally   Tally
+	Outbox  int // changes that Kafka has not acknowledged
+	Bytes   int // ... and how large they are
+	Lags    []Lag
+	Failing error // what has not worked for longer than failingAfter, nil else
 }
+
+// failingAfter is how long an I/O may fail before the worker is not ready, ms.
+const failingAfter = 30_000
 
 // Lag is how far an input's log goes beyond what was stored.
 type Lag struct {
 	Topic string
 	High  int64 // the end of the log in its leader's last answer; -1 before there was one
+	asOf  int64 // tick at which the leader was asked
 }
 
 // standing is the driver's last status.
@@ -55,17 +60,28 @@ func (d *driver) standing() *Status {
 	return &Status{Shard: d.config.Shard}
 }
 
+// failing is what has not worked for long, nil where everything does.
+func (d *driver) failing(tick int64) error {
+	for _, err := range []error{d.trouble.failing(tick, failingAfter), d.tail.failing(d.config.Shard, tick, failingAfter),
+		d.behind.failing(d.config.Shard, tick, failingAfter)} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // watch notes how the shard stands, where that has changed, and logs that it was
 // gained.
 func (d *driver) watch(now Clock) {
 	before := d.standing()
-	phase, finished := d.shard.phaseOutside()
-	if before.Phase == phase && d.status.Load() != nil && before.Finished == finished && now.Tick-d.noted < noteInterval && !d.changed {
+	phase := d.shard.phaseOutside()
+	if before.Phase == phase && d.status.Load() != nil && now.Tick-d.noted < noteInterval && !d.changed {
 		return
 	}
 	d.noted, d.changed = now.Tick, false
-	status := &Status{Shard: d.config.Shard, Phase: phase, Finished: finished, Stop: d.shard.Stopped(), State: d.stored,
-		Tally: d.shard.Tally(), Outbox: len(d.shard.outbox.entries), Bytes: d.shard.outbox.bytes, Lags: d.shard.lags()}
+	status := &Status{Shard: d.config.Shard, Phase: phase, Stop: d.shard.Stopped(), State: d.stored,
+		Tally: d.shard.Tally(), Outbox: len(d.shard.outbox.entries), Bytes: d.shard.outbox.bytes, Lags: d.lags(now.Tick), Failing: d.failing(now.Tick)}
 	d.meter.Looked(status.Tally.Hits-d.told.Hits, status.Tally.Misses-d.told.Misses)
 	d.told = status.Tally
 	d.status.Store(status)
@@ -106,7 +122,7 @@ func customers(s *store.State) int64 {
 }
 
 // book tells the metrics of a finished I/O, and keeps what was stored.
-func (d *driver) book(op *Op, now Clock) {
+func (d *driver) book(op *Op) {
 	if fenced(op.Err) {
 		d.meter.Fenced()
 		d.meter.Performed(op.Kind.String(), time.Since(op.begun), nil)
@@ -127,15 +143,17 @@ func (d *driver) book(op *Op, now Clock) {
 		d.meter.Committed(&d.stored, op.Commit.State, op.Bytes, &op.Moves, len(op.Commit.Customers))
 		d.stored, d.changed = *op.Commit.State, true
 	case op.Kind == OpPublish:
-		d.bookTold(op.Waits, now.Now)
+		d.bookTold(op.Waits)
 	}
 }
 
 // bookTold tells the metrics how long the world waited for changes.
-func (d *driver) bookTold(waits []Wait, now int64) {
+// The shard's clock would not do: it is the earlier of two.
+func (d *driver) bookTold(waits []Wait) {
 	if d.meter == nil || !d.config.WallClock {
 		return
 	}
+	now := time.Now().UnixMilli()
 	for _, w := range waits {
 		switch waited := time.Duration(now-w.Since) * time.Millisecond; {
 		case w.Since < 0:
@@ -149,6 +167,12 @@ func (d *driver) bookTold(waits []Wait, now int64) {
 
 // behind reports that a state lacks what another one had.
 func behind(now, before *store.State) bool {
+	if len(before.Topics) == 0 {
+		return false // this worker has not had the shard before
+	}
+	if now.Clock < before.Clock || now.Pub < before.Pub || now.Changes < before.Changes {
+		return true
+	}
 	for i := range before.Topics {
 		if t := now.Topic(before.Topics[i].Name); t != nil && t.Next < before.Topics[i].Next {
 			return true
@@ -157,19 +181,19 @@ func behind(now, before *store.State) bool {
 	return false
 }
 
-// phaseOutside tells how far the shard is, and whether a replay has finished.
-func (s *Shard) phaseOutside() (phase Phase, finished bool) {
-	switch finished = s.Finished(); {
+// phaseOutside tells how far the shard is.
+func (s *Shard) phaseOutside() Phase {
+	switch {
 	case s.stop != nil:
-		return Stopped, false
-	case finished || s.draining && s.Drained():
-		return Ended, finished
+		return Stopped
+	case s.Finished() || s.draining && s.Drained():
+		return Ended
 	case s.phase != phaseLive:
-		return TakingOver, false
+		return TakingOver
 	case s.silent():
-		return Silent, false
+		return Silent
 	default:
-		return Live, false
+		return Live
 	}
 }
 
@@ -182,10 +206,57 @@ func (s *Shard) lags() []Lag {
 	for i := range s.lanes {
 		lags[i] = Lag{Topic: s.lanes[i].topic, High: -1}
 		if s.lanes[i].heard {
-			lags[i].High = s.lanes[i].high
+			lags[i].High, lags[i].asOf = s.lanes[i].high, s.lanes[i].asOf
 		}
 	}
 	return lags
+}
+
+// lags tells how far the inputs' logs go, by the shard's own reading or, where
+// it reads nothing, by what was asked beside it.
+func (d *driver) lags(tick int64) []Lag {
+	lags := d.shard.lags()
+	asked := d.asked.Load()
+	if asked == nil {
+		return lags
+	}
+	if lags == nil {
+		return *asked
+	}
+	for i := range lags {
+		if a := (*asked)[i]; tick-lags[i].asOf > commitInterval.Milliseconds() && a.asOf > lags[i].asOf {
+			lags[i] = a
+		}
+	}
+	return lags
+}
+
+// askEnds asks for the ends of the inputs where the shard does not: one that is
+// full, stopped, or being taken over reads nothing.
+func (d *driver) askEnds(ctx context.Context) {
+	status := d.standing()
+	tick := d.clock().Tick
+	fresh := len(status.Lags) > 0
+	for _, l := range status.Lags {
+		fresh = fresh && tick-l.asOf <= commitInterval.Milliseconds()
+	}
+	if fresh && status.Phase == Live {
+		return
+	}
+	lags := make([]Lag, 0, len(d.config.Inputs))
+	for _, topic := range store.SortTopics(d.config.Inputs) {
+		_, end, err := d.ports.Log.Bounds(ctx, topic, d.config.Shard)
+		if err != nil {
+			return // whoever needs the log says so
+		}
+		lags = append(lags, Lag{Topic: topic, High: end, asOf: tick})
+	}
+	d.asked.Store(&lags)
+	if status.Phase == Stopped {
+		now := *status // its driver tells nothing any more
+		now.Lags = lags
+		d.status.Store(&now)
+	}
 }
 
 // Standing is how the worker stands, as its metrics show it.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
 
@@ -100,4 +101,36 @@ func TestACustomerThatCannotBeReadStopsTheShard(t *testing.T) {
 	b.again(t, nil)
 	require.Equal(t, "state-unreadable", b.shard.Stopped().Code)
 	require.Contains(t, b.shard.Stopped().Reason, "c-1")
+}
+
+// A new leader does not know yet how far its followers are, and gives nothing for
+// an offset that it has.
+func TestARecordThatIsNotGivenOutYetIsAskedForAgain(t *testing.T) {
+	b := newBench(t, byTheWall)
+	b.clock = Clock{Now: ms(t, "2026-02-01T00:00:00Z"), Tick: 1}
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase("e1", "c-1", "2026-01-01T10:00:00Z", "1"))
+	for range 2 {
+		b.drive(nil)
+		b.feed()
+	}
+	b.pass(3000)
+	b.drive(nil)
+	require.EqualValues(t, 1, b.state.Topics[1].Next)
+	b.shard.lose("test")
+	b.pass(3000)
+	asked := 0
+	b.drive(func(op *Op) bool {
+		if op.Kind != OpRecord || asked > 0 {
+			return false
+		}
+		asked++
+		op.Fetched = source.Fetched{Topic: op.Topic, Offset: op.Offset}
+		b.shard.Done(op, b.clock)
+		return true
+	})
+	require.Equal(t, 1, asked)
+	require.Nil(t, b.shard.Stopped())
+	b.pass(3000)
+	b.drive(nil)
+	require.Equal(t, Live, b.shard.phaseOutside())
 }

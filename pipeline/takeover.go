@@ -174,6 +174,10 @@ func (s *Shard) compareRecord(op *Op) {
 		s.lose("unreadable batch")
 		return
 	}
+	if !ok && min(op.Fetched.HighWatermark, op.Fetched.LastStable) <= t.Last {
+		s.lose("record not readable yet") // a new leader does not know yet how far its followers are
+		return
+	}
 	if !ok || record.Offset != t.Last || checksum(&record) != t.Checksum {
 		s.halt(replaced(t.Name, t.Last))
 		return

@@ -17,7 +17,9 @@ type troubles struct {
 
 type trouble struct {
 	failures int64
+	since    int64 // tick
 	told     int64 // tick
+	err      error
 }
 
 const troubleInterval = 30_000 // ms between lines about one trouble
@@ -32,10 +34,24 @@ func (t *troubles) tell(op *Op, tick int64) {
 		*now = trouble{}
 	case op.Err == nil || fenced(op.Err) || errors.Is(op.Err, context.Canceled):
 	default:
+		if now.failures == 0 {
+			now.since = tick
+		}
+		now.err = op.Err
 		if now.failures == 0 || tick-now.told >= troubleInterval {
 			t.log.Warn("trying again", zap.Stringer("io", op.Kind), zap.Error(op.Err), zap.Int64("failures", now.failures+1))
 			now.told = tick
 		}
 		now.failures++
 	}
+}
+
+// failing returns why an I/O has failed for so long, nil if none has.
+func (t *troubles) failing(tick, age int64) error {
+	for i := range t.kinds {
+		if k := &t.kinds[i]; k.failures > 0 && tick-k.since >= age {
+			return k.err
+		}
+	}
+	return nil
 }

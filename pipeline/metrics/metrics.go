@@ -88,6 +88,7 @@ const namespace = "tidemark"
 
 // begin makes the series that alerts look at exist before something happens.
 func (m *Metrics) begin() {
+	m.errors.WithLabelValues("fetch")
 	for _, io := range []string{"commit", "publish", "load", "bury"} {
 		m.errors.WithLabelValues(io)
 		m.io.WithLabelValues(io)
@@ -101,6 +102,13 @@ func (m *Metrics) Performed(io string, took time.Duration, err error) {
 	}
 	m.io.WithLabelValues(io).Observe(took.Seconds())
 	if err != nil {
+		m.errors.WithLabelValues(io).Inc()
+	}
+}
+
+// Failed books an I/O that failed and whose duration says nothing.
+func (m *Metrics) Failed(io string) {
+	if m != nil {
 		m.errors.WithLabelValues(io).Inc()
 	}
 }

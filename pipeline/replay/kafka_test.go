@@ -1,8 +1,8 @@
 package replay
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"

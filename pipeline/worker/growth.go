@@ -48,7 +48,7 @@ func (g *growth) watch(ctx context.Context) error {
 func (g *growth) look(ctx context.Context) {
 	for _, topic := range g.inputs {
 		n, err := g.topics.Partitions(ctx, topic)
-		if err != nil || n == g.partitions || g.found.Load() != nil {
+		if err != nil || n <= g.partitions || g.found.Load() != nil {
 			continue
 		}
 		found := &pipeline.Stop{Code: "partitions-grew",

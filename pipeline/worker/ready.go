@@ -57,6 +57,10 @@ func (r *readiness) report() Report {
 		case pipeline.Stopped:
 			report.add([]int32{s.Shard}, s.Stop)
 		}
+		if s.Failing != nil {
+			report.add([]int32{s.Shard}, &pipeline.Stop{Code: "failing", Reason: fmt.Sprintf("the shard has waited for half a minute: %v", s.Failing),
+				Remedy: "mend that server or right; the shard goes on by itself"})
+		}
 	}
 	if !r.pipeline.Member() {
 		report.add(nil, &pipeline.Stop{Code: "joining", Reason: "the consumer group has not given this worker its share yet",

@@ -62,7 +62,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer stop()
 	var all errgroup.Group
 	all.Go(func() error {
-		return serve(working, listener, handler(registry, &readiness{pipeline: p, growth: growth}))
+		err := serve(working, listener, handler(registry, &readiness{pipeline: p, growth: growth}))
+		if err != nil {
+			o.Log.Error("ending, since nobody could see how this worker is", zap.Error(err))
+			p.Drain()
+		}
+		return err
 	})
 	all.Go(func() error { return growth.watch(working) })
 	err = p.Serve(working, members)
