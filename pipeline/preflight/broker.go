@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -38,7 +39,8 @@ var spoken = []struct {
 	{protocol.OffsetFetch, 1, 1},
 }
 
-// brokers asks every broker whether it speaks what a worker speaks.
+// brokers asks every broker whether it speaks what a worker speaks. One that
+// died is listed until its session ends: it is a note while another answers.
 func (k *check) brokers(ctx context.Context) (all bool, err error) {
 	res, err := k.Client.RoundTrip(ctx, &metadata.Request{TopicNames: k.use.Names()}, 0)
 	if err != nil {
@@ -52,13 +54,22 @@ func (k *check) brokers(ctx context.Context) (all bool, err error) {
 		TLS: shared.TLS, SASL: shared.SASL, MetadataTopics: shared.MetadataTopics, Context: ctx}
 	defer transport.CloseIdleConnections()
 	all = true
-	for _, b := range res.(*metadata.Response).Brokers {
+	var silent []error
+	brokers := res.(*metadata.Response).Brokers
+	for _, b := range brokers {
 		address := net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))
 		versions, err := ask(ctx, transport, address)
 		if err != nil {
-			return false, fmt.Errorf("asking Kafka at %s for its versions: %w", address, err)
+			silent = append(silent, fmt.Errorf("asking Kafka at %s for its versions: %w", address, err))
+			continue
 		}
 		all = k.compare(address, versions) && all
+	}
+	if len(silent) > 0 && len(silent) == len(brokers) {
+		return false, errors.Join(silent...)
+	}
+	for _, err := range silent {
+		k.silent(err)
 	}
 	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -40,18 +41,39 @@ func (k *check) namespace(ctx context.Context) error {
 	return nil
 }
 
-// shards reads what is stored of every shard.
-func (k *check) shards(ctx context.Context) ([]store.State, error) {
-	states := make([]store.State, k.partitions)
+// shards reads what is stored of every shard: nil where only a server that is
+// silent could tell.
+func (k *check) shards(ctx context.Context) ([]*store.State, error) {
+	states := make([]*store.State, k.partitions)
+	unread := make([]error, k.partitions)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(askAtOnce)
 	for i := range states {
-		group.Go(func() (err error) {
-			states[i], err = k.Redis.Stored(ctx, int32(i))
-			return err
+		group.Go(func() error {
+			s, err := k.Redis.Stored(ctx, int32(i))
+			switch {
+			case err == nil:
+				states[i] = &s
+			case k.absent && !errors.Is(err, store.ErrUnreadable):
+				unread[i] = err
+			default:
+				return err
+			}
+			return nil
 		})
 	}
-	return states, group.Wait()
+	err := group.Wait()
+	k.postpone(unread)
+	return states, err
+}
+
+// postpone notes what could not be compared because a server was silent. The
+// take-over of each shard compares it again.
+func (k *check) postpone(errs []error) {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) > 0 {
+		k.note(fmt.Sprintf("%v: left (%d times in all) to the take-over of the shard, which stops if it finds something wrong", errs[0], len(errs)))
+	}
 }
 
 // unreadable refuses what this version cannot read; other errors stay.
@@ -87,10 +109,9 @@ func (k *check) same(theirs, ours store.Namespace) bool {
 // sameShards is same for what the shards themselves know. It decides where the
 // namespace's own hash is missing: an older version wrote none, a Redis Cluster
 // may lose the node that had it.
-func (k *check) sameShards(shards []store.State, ours store.Namespace) bool {
-	for i := range shards {
-		s := store.Namespace{Policy: shards[i].Policy, Partitions: shards[i].Partitions}
-		if !k.same(s, ours) {
+func (k *check) sameShards(shards []*store.State, ours store.Namespace) bool {
+	for _, s := range shards {
+		if s != nil && !k.same(store.Namespace{Policy: s.Policy, Partitions: s.Partitions}, ours) {
 			return false
 		}
 	}

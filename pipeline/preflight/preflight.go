@@ -82,6 +82,7 @@ type check struct {
 	partitions int32 // of every input; 0 where they are not as they have to be
 	refused    Refusal
 	notes      []string
+	absent     bool // a server was silent: what it alone knows cannot be asked
 }
 
 func (k *check) refuse(code, reason, remedy string) {
@@ -89,6 +90,12 @@ func (k *check) refuse(code, reason, remedy string) {
 }
 
 func (k *check) note(text string) { k.notes = append(k.notes, text) }
+
+// silent notes a server that does not answer while others do.
+func (k *check) silent(err error) {
+	k.note(err.Error() + ": see whether it is gone for good; whether it is as it should be is not known")
+	k.absent = true
+}
 
 // kafka looks at the brokers, and at the topics where the brokers can be asked.
 func (k *check) kafka(ctx context.Context) error {

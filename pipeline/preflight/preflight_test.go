@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -324,6 +325,43 @@ func TestServersThatCannotBeAsked(t *testing.T) {
 	_, err = w.check()
 	require.ErrorContains(t, err, "asking Kafka at 127.0.0.1:1 for its brokers")
 	require.ErrorContains(t, err, "connecting to Redis: asking 127.0.0.1:1")
+}
+
+// A broker that died leads its partitions until its session ends.
+func TestABrokerThatDoesNotAnswerIsANote(t *testing.T) {
+	w := newWorld(t)
+	k, err := kfake.NewCluster(kfake.NumBrokers(3))
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	w.config.Servers.Kafka.Brokers = k.ListenAddrs()[:1]
+	for name, limit := range map[string]string{"purchases": "1000000", "clicks": "1000000", "changes": "1000000", "dead": "2000000"} {
+		require.NoError(t, k.CreateTopic(name, 3, map[string]string{"max.message.bytes": limit}))
+		for partition := range int32(3) {
+			require.NoError(t, k.MoveTopicPartition(name, partition, partition))
+		}
+	}
+	const dead = 1 // 0 is named in the configuration, 2 is the controller
+	k.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		return nil, errors.New("the broker is dead"), k.CurrentNode() == dead
+	})
+	notes := strings.Join(w.passes().Notes, "\n")
+	require.Contains(t, notes, "asking Kafka at "+k.ListenAddrs()[dead]+" for its versions")
+	require.NotContains(t, notes, k.ListenAddrs()[2])
+	require.Regexp(t, `asking for the bounds of (purchases|clicks|changes)/1: .*: left \(3 times in all\) to the take-over`, notes)
+}
+
+func TestBrokersNoneOfWhichAnswersAreAnError(t *testing.T) {
+	w := newWorld(t)
+	w.topics()
+	listed := false
+	w.servers.Kafka().Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
+		w.servers.Kafka().KeepControl()
+		listed = listed || r.Key() == int16(kmsg.Metadata)
+		return nil, errors.New("it has died since"), listed && r.Key() == int16(kmsg.ApiVersions)
+	})
+	_, err := w.check()
+	require.ErrorContains(t, err, "asking Kafka at "+w.servers.Brokers()[0]+" for its versions")
 }
 
 // adminClient asks what the engine itself never does.

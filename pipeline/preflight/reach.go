@@ -23,22 +23,24 @@ type gap struct {
 // reach compares the stored offsets with the logs: 0 where nothing is stored.
 // The states were read before the bounds, so workers that run meanwhile move
 // only what the offsets are compared with, to the right side.
-func (k *check) reach(ctx context.Context, shards []store.State) error {
+func (k *check) reach(ctx context.Context, shards []*store.State) error {
 	var (
-		gaps []gap
-		mu   sync.Mutex
+		gaps    []gap
+		unknown []error
+		mu      sync.Mutex
 	)
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(askAtOnce)
 	compare := func(topic string, partition int32, offset int64) {
 		group.Go(func() error {
 			start, end, err := k.Client.Bounds(asking, topic, partition)
-			if err != nil {
-				return err
-			}
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
+			case err != nil && !k.absent:
+				return err
+			case err != nil:
+				unknown = append(unknown, err)
 			case offset < start:
 				gaps = append(gaps, gap{topic, partition, offset, start, true})
 			case offset > end:
@@ -47,8 +49,10 @@ func (k *check) reach(ctx context.Context, shards []store.State) error {
 			return nil
 		})
 	}
-	for shard := range shards {
-		s := &shards[shard]
+	for shard, s := range shards {
+		if s == nil {
+			continue
+		}
 		for i := range s.Topics {
 			compare(s.Topics[i].Name, int32(shard), s.Topics[i].Next)
 		}
@@ -57,6 +61,7 @@ func (k *check) reach(ctx context.Context, shards []store.State) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	k.postpone(unknown)
 	slices.SortFunc(gaps, func(a, b gap) int { return int(a.partition - b.partition) })
 	for _, topic := range k.use.Names() {
 		for _, late := range []bool{true, false} {

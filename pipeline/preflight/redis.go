@@ -10,13 +10,18 @@ import (
 )
 
 // servers looks at Redis. What a server does not tell is a note: a managed one
-// may be as it should be all the same.
+// may be as it should be all the same, and one that died may be listed for a
+// while.
 func (k *check) servers(ctx context.Context) error {
 	servers, err := k.Redis.Servers(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range servers {
+		if err := servers[i].Err; err != nil {
+			k.silent(err)
+			continue
+		}
 		k.version(&servers[i])
 		k.eviction(&servers[i])
 		k.durability(&servers[i])

@@ -4,6 +4,7 @@ package real_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -126,4 +127,66 @@ func TestAClusterByOneNode(t *testing.T) {
 			require.NoError(t, mustTakeOver(t, s, shard).commit("one"))
 		}
 	}
+}
+
+// byAddr are the servers that a store names, and those of them that were silent.
+func byAddr(t *testing.T, config store.Config) (all map[string]store.Server, silent []string) {
+	servers, err := configured{config}.store(t, "any").Servers(bounded(t))
+	require.NoError(t, err)
+	all = map[string]store.Server{}
+	for _, s := range servers {
+		all[s.Addr] = s
+		if s.Err != nil {
+			require.ErrorContains(t, s.Err, "asking Redis at "+s.Addr)
+			silent = append(silent, s.Addr)
+		}
+	}
+	require.Len(t, all, len(servers))
+	return all, silent
+}
+
+// A replica is the master tomorrow: what it would do wrong then is found today,
+// by a user with the documented rights.
+func TestReplicasBehindSentinelsAreAskedToo(t *testing.T) {
+	servers := startSentinels(t, "--maxmemory-policy", "noeviction")
+	replica := servers.Server(1)
+	require.NoError(t, replica.Do(t.Context(), "CONFIG", "SET", "maxmemory-policy", "allkeys-lru"))
+	for i := range 2 {
+		admit(t, servers.Server(i), "any")
+	}
+	where := watched(servers)
+	where.Username, where.Password = user, password
+	all, silent := byAddr(t, where)
+	require.Empty(t, silent)
+	require.Len(t, all, 2)
+	master := all["the sentinels' master "+real.MasterName]
+	require.Equal(t, []string{"master", "noeviction"}, []string{master.Role, master.Eviction})
+	require.Equal(t, []string{"slave", "allkeys-lru"}, []string{all[replica.Addr()].Role, all[replica.Addr()].Eviction})
+
+	// One that is listed still, but takes no commands.
+	where = watched(servers)
+	where.Timeout = 200 * time.Millisecond
+	require.NoError(t, replica.Do(t.Context(), "CLIENT", "PAUSE", 60_000, "ALL"))
+	_, silent = byAddr(t, where)
+	require.Equal(t, []string{replica.Addr()}, silent)
+}
+
+// A node that died is listed until the others agree on it.
+func TestNodesOfAClusterThatDoNotAnswer(t *testing.T) {
+	cluster := startCluster(t, 3, 1)
+	where := store.Config{Addrs: []string{cluster.Master(0).Addr()}}
+	require.NoError(t, real.Await(bounded(t), time.Minute, func(context.Context) error {
+		all, silent := byAddr(t, where)
+		require.Empty(t, silent)
+		if len(all) < 6 { // a new replica is not listed before it has told of itself
+			return fmt.Errorf("of 6 nodes %d are listed", len(all))
+		}
+		return nil
+	}))
+
+	dead := []string{cluster.Replica(0).Addr(), cluster.Master(1).Addr()}
+	cluster.Replica(0).Kill()
+	cluster.Master(1).Kill()
+	_, silent := byAddr(t, where)
+	require.ElementsMatch(t, dead, silent)
 }

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,49 +22,98 @@ type Server struct {
 	AppendOnly string // aof_enabled: 0 or 1
 	Role       string // master or slave
 	Replicas   int    // connected to it now
+
+	Err error // why it could not be asked; then only Addr is known
+
+	replicas []string // their addresses
 }
 
-// Servers asks every server of the store: of a cluster all nodes, because a
-// replica may be the master tomorrow.
+// Servers asks every server of the store: of a cluster all nodes, behind
+// sentinels the master's replicas, too, because a replica may be the master
+// tomorrow. It fails where no server answers.
 func (r *Redis) Servers(ctx context.Context) ([]Server, error) {
-	var (
-		all []Server
-		mu  sync.Mutex
-	)
-	ask := func(ctx context.Context, c *redis.Client) error {
-		text, err := c.Info(ctx).Result()
-		if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command") {
-			text, err = "", nil
-		}
-		if err != nil {
-			return fmt.Errorf("asking Redis at %s about itself: %w", r.address(c), explain(err))
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		all = append(all, parseServer(r.address(c), text))
-		return nil
-	}
 	client, err := r.Client(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var all []Server
 	switch c := client.(type) {
 	case *redis.ClusterClient:
-		err = c.ForEachShard(ctx, ask)
+		all, err = nodes(ctx, c)
 	case *redis.Client:
-		err = ask(ctx, c)
+		all = r.replicated(ctx, c)
 	default:
 		err = fmt.Errorf("unexpected client %T", c)
 	}
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	if errs := silent(all); len(errs) == len(all) {
+		return nil, errors.Join(errs...)
+	}
+	return all, nil
 }
 
-// address is where a client's server is; behind sentinels, whose master it is.
-func (r *Redis) address(c *redis.Client) string {
-	if master := r.config.Sentinel.Master; master != "" {
-		return "the sentinels' master " + master
+// nodes asks the nodes of a cluster.
+func nodes(ctx context.Context, c *redis.ClusterClient) ([]Server, error) {
+	var (
+		all []Server
+		mu  sync.Mutex
+	)
+	err := c.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error {
+		s := about(ctx, node, node.Options().Addr)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, s)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking Redis for the nodes of its cluster: %w", explain(err))
 	}
-	return c.Options().Addr
+	slices.SortFunc(all, func(a, b Server) int { return strings.Compare(a.Addr, b.Addr) })
+	return all, nil
+}
+
+// replicated asks one server and, where sentinels may promote them, the replicas
+// that it names. The sentinels would name them, too, but to somebody with more
+// rights than a worker needs.
+func (r *Redis) replicated(ctx context.Context, c *redis.Client) []Server {
+	master := r.config.Sentinel.Master
+	if master == "" {
+		return []Server{about(ctx, c, c.Options().Addr)}
+	}
+	first := about(ctx, c, "the sentinels' master "+master)
+	all := []Server{first}
+	for _, addr := range first.replicas {
+		options := r.options(ModeStandalone)
+		options.Addrs = []string{addr}
+		replica := redis.NewClient(options.Simple())
+		all = append(all, about(ctx, replica, addr))
+		_ = replica.Close() // what it would say was said by its command
+	}
+	return all
+}
+
+// about asks one server.
+func about(ctx context.Context, c *redis.Client, addr string) Server {
+	text, err := c.Info(ctx).Result()
+	if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command") {
+		text, err = "", nil
+	}
+	if err != nil {
+		return Server{Addr: addr, Err: fmt.Errorf("asking Redis at %s about itself: %w", addr, explain(err))}
+	}
+	return parseServer(addr, text)
+}
+
+// silent is why servers could not be asked.
+func silent(all []Server) (errs []error) {
+	for i := range all {
+		if all[i].Err != nil {
+			errs = append(errs, all[i].Err)
+		}
+	}
+	return errs
 }
 
 // parseServer reads an INFO: lines of name:value.
@@ -72,9 +124,32 @@ func parseServer(addr, info string) Server {
 			fields[name] = value
 		}
 	}
-	replicas, _ := strconv.Atoi(fields["connected_slaves"])
-	return Server{Addr: addr, Version: fields["redis_version"], Eviction: fields["maxmemory_policy"],
-		AppendOnly: fields["aof_enabled"], Role: fields["role"], Replicas: replicas}
+	s := Server{Addr: addr, Version: fields["redis_version"], Eviction: fields["maxmemory_policy"],
+		AppendOnly: fields["aof_enabled"], Role: fields["role"]}
+	s.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
+	for i := range s.Replicas {
+		if addr := parseReplica(fields["slave"+strconv.Itoa(i)]); addr != "" {
+			s.replicas = append(s.replicas, addr)
+		}
+	}
+	return s
+}
+
+// parseReplica finds the address in ip=…,port=…,state=….
+func parseReplica(text string) string {
+	var host, port string
+	for field := range strings.SplitSeq(text, ",") {
+		switch name, value, _ := strings.Cut(field, "="); name {
+		case "ip":
+			host = value
+		case "port":
+			port = value
+		}
+	}
+	if host == "" || port == "" {
+		return ""
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // AtLeast says whether the server's version is major.minor or later; false too
