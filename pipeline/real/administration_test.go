@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/topics"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/partition"
 	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/shop"
@@ -254,4 +256,43 @@ func TestARecordThatWasSmallWhenCompressed(t *testing.T) {
 	require.NoError(t, err, "the input takes it")
 	require.NoError(t, connection.Ports().Letters.Write(bounded(t), []deadletter.Letter{{Topic: input, Offset: offset, Reason: "oversized", Value: large}}))
 	require.Len(t, contents(t, connection.Client, config.Servers.DeadLetters)[0].Value, len(large))
+}
+
+// A master that died and is not replaced yet does not keep a worker from
+// starting: its shards are compared when they are taken over.
+func TestAWorkerStartsWhileANodeOfTheClusterIsDead(t *testing.T) {
+	config := created(t, sharedKafka(t))
+	cluster := startCluster(t, 3, 0, "--maxmemory-policy", "noeviction", "--cluster-require-full-coverage", "no")
+	config.Servers.Redis = store.Config{Addrs: cluster.Addrs()}
+	// The node of the namespace's own hash has to live: the start writes it.
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: cluster.Addrs(), DisableIdentity: true})
+	defer func() { require.NoError(t, client.Close()) }()
+	home, err := client.MasterForKey(t.Context(), keys.Namespace(config.Servers.Namespace))
+	require.NoError(t, err)
+	shards := 0
+	for i := range 3 {
+		dead := cluster.Master(i)
+		if dead.Addr() == home.Options().Addr {
+			continue
+		}
+		for shard := range int32(3) {
+			node, err := client.MasterForKey(t.Context(), keys.Of(config.Servers.Namespace, shard).Shard())
+			require.NoError(t, err)
+			if node.Options().Addr == dead.Addr() {
+				shards++
+			}
+		}
+		dead.Kill()
+	}
+	report, err := checked(t, config)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, report.Partitions)
+	notes := strings.Join(report.Notes, "\n")
+	for _, addr := range cluster.Addrs() {
+		note := "asking Redis at " + addr + " about itself: "
+		require.Equal(t, addr != home.Options().Addr, strings.Contains(notes, note), "%s in %s", addr, notes)
+	}
+	if shards > 0 {
+		require.Contains(t, notes, fmt.Sprintf("left (%d times in all) to the take-over", shards))
+	}
 }
