@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,16 +29,13 @@ import (
 	"github.com/tidemark/tidemark/pkg/partition"
 )
 
-// The dose of the end-to-end run.
+// The dose of the end-to-end run: two phases.
 const (
-	processes  = 3
-	rounds     = 60 // of a second each
-	perRound   = 5000
-	kills      = 20
-	snapshotAt = 20 // round
-	brokerAt   = 30
-	rollbackAt = 40
-	shards     = 12
+	processes = 3
+	rounds    = 30 // of a phase, of a second each
+	perRound  = 5000
+	perKill   = 3 // rounds
+	shards    = 12
 )
 
 // Customers move between segments within seconds, so that a minute holds
@@ -48,56 +47,52 @@ const hasty = `policy:
 `
 
 // Workers as processes of their own, real servers, live clocks; workers are killed
-// all the time, Redis goes back by twenty seconds, the broker dies. Then the log
-// is what decides.
+// all the time. First the broker dies, and the workers are asked to end amid the
+// trade: the log then decides about every change. Then Redis goes back by fifteen
+// seconds: of a shard that this happened to, verify cannot know as much, so this
+// is a phase of its own.
 func TestEndToEnd(t *testing.T) {
 	kafka, redis := sharedKafka(t), startRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 	run := newService(t, kafka, redis)
-	for range processes {
-		run.workers = append(run.workers, run.start())
-	}
 	shop := newBazaar(t, run)
-	var before real.Snapshot
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	killed := 0
-	for round := range rounds {
-		shop.trade(perRound)
-		var err error
-		switch round {
-		case snapshotAt:
-			before, err = redis.Snapshot()
-		case brokerAt:
-			kafka.Kill(0)
-			err = kafka.Restart(0)
-		case rollbackAt:
-			err = redis.Rollback(before)
-		}
-		require.NoError(t, err)
-		if round%(rounds/kills) == rounds/kills-1 {
-			i := shop.chance.IntN(processes)
-			run.workers[i].kill()
-			run.workers[i] = run.start()
-			killed++
-		}
-		select {
-		case <-second.C:
-		case <-run.ctx.Done():
-			require.NoError(t, run.ctx.Err())
-		}
-	}
-	require.Equal(t, kills, killed)
 
-	began := time.Now()
-	run.consumed(shop.client)
-	t.Logf("%d events in %d rounds; all consumed %.1f s after the last", shop.sent, rounds, time.Since(began).Seconds())
-	for _, w := range run.workers {
-		require.LessOrEqual(t, w.drain(), pipeline.DrainTimeout+2*time.Second, "a worker that is asked to end does so")
-	}
+	run.begin()
+	run.phase(shop, rounds-1, map[int]func() error{15: run.outage(func() error {
+		kafka.Kill(0)
+		return kafka.Restart(0)
+	})})
+	run.settled()
+	shop.trade(perRound / 2) // some of it is in hand when they are asked
+	asked := run.terminate()
+	shop.trade(perRound / 2)
+	t.Logf("workers that were asked to end amid the trade did in %.2f s", run.drained(asked).Seconds())
 	report := run.verify()
 	require.True(t, report.Good(), report)
-	require.GreaterOrEqual(t, report.Records.Consumed, int64(rounds*perRound))
+	require.Empty(t, report.Rewound, "the strict judge is to look at every shard")
+	require.Zero(t, report.Unsent, "what was in hand is published when a worker ends")
+	require.GreaterOrEqual(t, report.Records.Consumed, int64(rounds*perRound*4/5), "of what came before, at most the last seconds can wait")
+
+	run.begin()
+	var before real.Snapshot
+	run.phase(shop, rounds, map[int]func() error{
+		6: func() (err error) {
+			before, err = redis.Snapshot()
+			return err
+		},
+		21: run.outage(func() error { return redis.Rollback(before) }),
+	})
+	require.Equal(t, 2*rounds*perRound, shop.sent)
+	require.Equal(t, 20, run.kills)
+	began := time.Now()
+	run.consumed(shop.client)
+	t.Logf("all consumed %.1f s after the last event", time.Since(began).Seconds())
+	run.settled()
+	run.drained(run.terminate())
+	report = run.verify()
+	require.True(t, report.Good(), report)
+	require.GreaterOrEqual(t, report.Records.Consumed, int64(shop.sent))
 	require.Len(t, report.Rewound, shards, "Redis lost what was published, and this shows")
+	t.Logf("%d events, %d kills, %d workers started again that had refused to start", shop.sent, run.kills, run.refusals)
 }
 
 // service is a namespace whose workers are processes.
@@ -108,6 +103,10 @@ type service struct {
 	binary  string
 	where   pipeline.Servers
 	workers []*process
+
+	kills    int
+	away     struct{ from, to time.Time } // the last outage of a server
+	refusals int                          // to start because of one
 }
 
 func newService(t *testing.T, kafka *real.Kafka, redis *real.Redis) *service {
@@ -133,41 +132,168 @@ func (s *service) command(name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(s.ctx, s.binary, append([]string{name, "-c", s.config()}, args...)...)
 }
 
-// process is one worker.
-type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
-	ended  chan error
+// phase trades, a round each second. Some rounds hold an incident; every third
+// one ends with the death of a worker.
+func (s *service) phase(shop *bazaar, rounds int, incidents map[int]func() error) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for round := range rounds {
+		shop.trade(perRound)
+		if incident := incidents[round]; incident != nil {
+			require.NoError(s.t, incident())
+		}
+		if round%perKill == 1 {
+			s.kill(shop.chance.IntN(processes))
+		}
+		s.tend()
+		select {
+		case <-second.C:
+		case <-s.ctx.Done():
+			require.NoError(s.t, s.ctx.Err())
+		}
+	}
 }
 
+// outage is an incident during which a server is away. It lasts for some seconds
+// more: the partitions have their leaders a moment after the broker answers.
+func (s *service) outage(incident func() error) func() error {
+	return func() error {
+		s.away.from = time.Now()
+		err := incident()
+		s.away.to = time.Now().Add(5 * time.Second)
+		return err
+	}
+}
+
+func (s *service) begin() {
+	s.workers = nil
+	for range processes {
+		s.workers = append(s.workers, s.start())
+	}
+}
+
+// kill ends a worker as a crash would, and starts another in its place.
+func (s *service) kill(i int) {
+	for {
+		w := s.workers[i]
+		_ = w.cmd.Process.Kill() // one that has just ended cannot be killed
+		<-w.ended
+		s.workers[i] = s.start()
+		if w.code == killed {
+			s.kills++
+			return
+		}
+		s.excuse(w)
+	}
+}
+
+// tend starts workers again that refused to start, as an orchestrator would.
+func (s *service) tend() {
+	for i, w := range s.workers {
+		select {
+		case <-w.ended:
+			s.excuse(w)
+			s.workers[i] = s.start()
+		default:
+		}
+	}
+}
+
+// excuse accepts one reason only for which a worker ended by itself: a server was
+// away that it had still to ask whether it may start. A worker that has begun to
+// work outlasts its servers' outages.
+func (s *service) excuse(w *process) {
+	refused := w.code == 1 && !w.stderr.tells(gained)
+	require.True(s.t, refused && w.end.After(s.away.from) && w.began.Before(s.away.to), "a worker ended by itself with code %d\n%s", w.code, &w.stderr)
+	s.refusals++
+	s.t.Logf("a worker refused to start: %s", &w.stderr)
+}
+
+// settled waits until every worker has had a shard. Before that a worker that is
+// asked to end has nothing to bring to rest, or has not even begun to listen.
+func (s *service) settled() {
+	require.NoError(s.t, real.Await(s.ctx, time.Minute, func(context.Context) error {
+		s.tend()
+		for _, w := range s.workers {
+			if !w.stderr.tells(gained) {
+				return fmt.Errorf("a worker has no shard\n%s", &w.stderr)
+			}
+		}
+		return nil
+	}))
+}
+
+// terminate asks the workers to end, and tells when.
+func (s *service) terminate() time.Time {
+	asked := time.Now()
+	for _, w := range s.workers {
+		require.NoError(s.t, w.cmd.Process.Signal(syscall.SIGTERM))
+	}
+	return asked
+}
+
+// drained waits until the workers have ended, which they do well and in time, and
+// tells how long the last one took.
+func (s *service) drained(asked time.Time) (longest time.Duration) {
+	for _, w := range s.workers {
+		<-w.ended
+		require.Zero(s.t, w.code, &w.stderr)
+		longest = max(longest, w.end.Sub(asked))
+	}
+	require.LessOrEqual(s.t, longest, pipeline.DrainTimeout+2*time.Second, "a worker that is asked to end does so")
+	return longest
+}
+
+// process is one worker.
+type process struct {
+	cmd    *exec.Cmd
+	stderr lines
+	began  time.Time
+	ended  chan struct{} // closed when it has; then there are
+	code   int
+	end    time.Time
+}
+
+const (
+	killed = -1         // exit code
+	gained = `"gained"` // what a worker says of a shard
+)
+
 func (s *service) start() *process {
-	p := &process{t: s.t, cmd: s.command("run"), ended: make(chan error, 1)}
+	p := &process{cmd: s.command("run"), began: time.Now(), ended: make(chan struct{})}
 	p.cmd.Stderr = &p.stderr
 	require.NoError(s.t, p.cmd.Start())
-	s.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	go func() { p.ended <- p.cmd.Wait() }()
+	s.t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	})
+	go func() {
+		_ = p.cmd.Wait() // the code says it
+		p.code, p.end = p.cmd.ProcessState.ExitCode(), time.Now()
+		close(p.ended)
+	}()
 	return p
 }
 
-// kill ends the worker as a crash would. It must not have ended before.
-func (p *process) kill() {
-	select {
-	case err := <-p.ended:
-		require.FailNow(p.t, "a worker ended by itself", "%v\n%s", err, &p.stderr)
-	default:
-	}
-	require.NoError(p.t, p.cmd.Process.Kill())
-	<-p.ended
+// lines are what a process has written so far.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-// drain asks the worker to end, and tells how long it took.
-func (p *process) drain() time.Duration {
-	began := time.Now()
-	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(p.t, <-p.ended, "%s", &p.stderr)
-	return time.Since(began)
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
 }
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *lines) tells(what string) bool { return strings.Contains(l.String(), what) }
 
 // consumed waits until every record is stored and every change published.
 func (s *service) consumed(client *source.Client) {
