@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/store"
@@ -103,7 +104,7 @@ func (k *check) kafka(ctx context.Context) error {
 	if err != nil || !spoken {
 		return err
 	}
-	found, err := topics.Describe(ctx, k.Client, k.use.Names())
+	found, err := k.describe(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,4 +122,27 @@ func (k *check) kafka(ctx context.Context) error {
 		k.partitions = found[0].Partitions
 	}
 	return nil
+}
+
+// The longest that a broker which died is taken for alive, and the pause between
+// two questions meanwhile. The first is beyond Kafka's session time-out, 9 s.
+const (
+	deadListed   = 15 * time.Second
+	describeEach = time.Second
+)
+
+// describe reads the topics. Their settings are asked of one broker: where it is
+// the one that is silent, another has its part as soon as it is missed.
+func (k *check) describe(ctx context.Context) ([]topics.Topic, error) {
+	for began := time.Now(); ; {
+		found, err := topics.Describe(ctx, k.Client, k.use.Names())
+		if err == nil || !k.absent || time.Since(began) > deadListed {
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(describeEach):
+		}
+	}
 }

@@ -327,20 +327,28 @@ func TestServersThatCannotBeAsked(t *testing.T) {
 	require.ErrorContains(t, err, "connecting to Redis: asking 127.0.0.1:1")
 }
 
+// three is a cluster of three brokers in place of one, each of which leads a
+// partition of every topic.
+func (w *world) three() *kfake.Cluster {
+	w.t.Helper()
+	k, err := kfake.NewCluster(kfake.NumBrokers(3))
+	require.NoError(w.t, err)
+	w.t.Cleanup(k.Close)
+	w.config.Servers.Kafka.Brokers = k.ListenAddrs()[:1]
+	for name, limit := range map[string]string{"purchases": "1000000", "clicks": "1000000", "changes": "1000000", "dead": "2000000"} {
+		require.NoError(w.t, k.CreateTopic(name, 3, map[string]string{"max.message.bytes": limit}))
+		for partition := range int32(3) {
+			require.NoError(w.t, k.MoveTopicPartition(name, partition, partition))
+		}
+	}
+	return k
+}
+
 // A broker that died leads its partitions until its session ends.
 func TestABrokerThatDoesNotAnswerIsANote(t *testing.T) {
 	w := newWorld(t)
-	k, err := kfake.NewCluster(kfake.NumBrokers(3))
-	require.NoError(t, err)
-	t.Cleanup(k.Close)
-	w.config.Servers.Kafka.Brokers = k.ListenAddrs()[:1]
-	for name, limit := range map[string]string{"purchases": "1000000", "clicks": "1000000", "changes": "1000000", "dead": "2000000"} {
-		require.NoError(t, k.CreateTopic(name, 3, map[string]string{"max.message.bytes": limit}))
-		for partition := range int32(3) {
-			require.NoError(t, k.MoveTopicPartition(name, partition, partition))
-		}
-	}
-	const dead = 1 // 0 is named in the configuration, 2 is the controller
+	k := w.three()
+	const dead = 1
 	k.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
 		return nil, errors.New("the broker is dead"), k.CurrentNode() == dead
@@ -349,6 +357,28 @@ func TestABrokerThatDoesNotAnswerIsANote(t *testing.T) {
 	require.Contains(t, notes, "asking Kafka at "+k.ListenAddrs()[dead]+" for its versions")
 	require.NotContains(t, notes, k.ListenAddrs()[2])
 	require.Regexp(t, `asking for the bounds of (purchases|clicks|changes)/1: .*: left \(3 times in all\) to the take-over`, notes)
+}
+
+// One broker is asked for settings. Where one is silent it may be that one, and
+// another has its part when it is missed.
+func TestSettingsAreAskedForAgainWhileABrokerIsSilent(t *testing.T) {
+	w := newWorld(t)
+	w.topics()
+	dies := func() {
+		w.servers.Kafka().ControlKey(int16(kmsg.DescribeConfigs), func(kmsg.Request) (kmsg.Response, error, bool) {
+			return nil, errors.New("it dies now"), true // and the next request is answered
+		})
+	}
+	k := &check{Connection: w.connect(), config: w.config}
+	k.use.Inputs, k.use.Changes, k.use.DeadLetters, k.use.Policy = []string{"clicks", "purchases"}, "changes", "dead", w.config.Policy
+	dies()
+	_, err := k.describe(soon(t))
+	require.ErrorContains(t, err, "for the settings of its topics", "nobody is silent")
+	k.absent = true
+	dies()
+	found, err := k.describe(soon(t))
+	require.NoError(t, err)
+	require.Len(t, found, 4)
 }
 
 func TestBrokersNoneOfWhichAnswersAreAnError(t *testing.T) {
