@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -118,7 +119,7 @@ func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, connection.Close()) }()
-	found, err := preflight.Check(ctx, connection, preflight.Config{Servers: where, Policy: c.Policy,
+	found, err := look(ctx, log, connection, preflight.Config{Servers: where, Policy: c.Policy,
 		Durability: c.Redis.Durability, AcceptTruncated: c.Start.AcceptTruncated})
 	if err != nil {
 		return err
@@ -152,4 +153,36 @@ func work(ctx context.Context, c *config.Config, log *zap.Logger) (err error) {
 		Version:    describe(version, info),
 		Log:        log,
 	})
+}
+
+// How long a worker waits for servers that answer and are not ready.
+const (
+	lookPatience = 20 * time.Second
+	lookPause    = 500 * time.Millisecond
+)
+
+// look looks at the servers before the work, again where they have just started:
+// a partition has no leader yet, Redis reads its files.
+func look(ctx context.Context, log *zap.Logger, connection *pipeline.Connection, c preflight.Config) (*preflight.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	for told := false; ; told = true {
+		found, err := preflight.Check(ctx, connection, c)
+		if err == nil || !starting(err) {
+			return found, err
+		}
+		if !told {
+			log.Warn("a server has just started; looking again", zap.Error(err))
+		}
+		select {
+		case <-time.After(lookPause):
+		case <-ctx.Done():
+			return found, err
+		}
+	}
+}
+
+// starting reports an error that a server gives while it starts.
+func starting(err error) bool {
+	return errors.Is(err, kafka.NotLeaderForPartition) || errors.Is(err, kafka.LeaderNotAvailable) || strings.Contains(err.Error(), "LOADING ")
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/local"
+	"github.com/tidemark/tidemark/pipeline/preflight"
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
@@ -128,4 +131,20 @@ func TestRunSaysWhatToDo(t *testing.T) {
 	r = tidemark(t, nil, "run", "-c", "tidemark.yaml")
 	require.Equal(t, failed, r.code)
 	require.Contains(t, r.stderr, "127.0.0.1:1")
+}
+
+func TestWhatOnlyAStartExcuses(t *testing.T) {
+	for _, passing := range []error{
+		fmt.Errorf("asking for the bounds: %w", kafka.NotLeaderForPartition),
+		fmt.Errorf("asking: %w", kafka.LeaderNotAvailable),
+		errors.New("connecting to Redis: LOADING Redis is loading the dataset in memory"),
+	} {
+		require.True(t, starting(passing), passing)
+	}
+	for _, staying := range []error{
+		fmt.Errorf("asking: %w", kafka.TopicAuthorizationFailed),
+		preflight.Refusal{{Code: "topic-missing", Reason: "it is not there", Remedy: "make it"}},
+	} {
+		require.False(t, starting(staying), staying)
+	}
 }
