@@ -110,12 +110,22 @@ func TestTheTimeOfALetter(t *testing.T) {
 	w.reject("clicks", 0, "future_dated", 9000, sink.Record{Value: []byte("ahead"), Time: 4000, Headers: forwarded})
 	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 1, Reason: "bad_value", RejectedAt: 9000, Value: []byte("of another log")})
 	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 77, Reason: "bad_value", RejectedAt: 9000, Value: []byte("of a longer log")})
+	gone := func(value, timestamp string) {
+		w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 78, Reason: "bad_value", RejectedAt: 9000, Value: []byte(value),
+			Headers: []sink.Header{{Key: source.TimestampHeader, Value: []byte("1")}, {Key: source.TimestampHeader, Value: []byte(timestamp)}}})
+	}
+	gone("gone, forwarded", "300")
+	gone("gone, forwarded from the future", "9001")
+	gone("gone, forwarded without a time", "soon")
 	w.retry(nil)
 	require.Equal(t, []string{
 		"tidemark-timestamp=300 :forwarded",
 		":ahead", // or it would be dated into the future for ever
 		"tidemark-timestamp=9000 :of another log",
 		"tidemark-timestamp=9000 :of a longer log",
+		"tidemark-timestamp=300 :gone, forwarded",
+		"tidemark-timestamp=9000 :gone, forwarded from the future",
+		"tidemark-timestamp=9000 :gone, forwarded without a time",
 	}, w.holds("clicks", 0, 2))
 }
 

@@ -30,8 +30,9 @@ type stretch struct {
 	records    []recordbatch.Record
 }
 
-// of returns the time of the letter's record: what decoding took for it, or when
-// it was rejected, which is not earlier, where the record is not there any more.
+// of returns the time of the letter's record: what decoding took for it. Where the
+// record is not there any more, it is what the letter itself tells: the time it was
+// forwarded with, or when it was rejected, which is not earlier than the record's.
 func (t *times) of(ctx context.Context, l *Letter) (int64, error) {
 	place := target{l.Topic, l.Partition}
 	s := t.ranges[place]
@@ -44,7 +45,7 @@ func (t *times) of(ctx context.Context, l *Letter) (int64, error) {
 		t.ranges[place] = s
 	}
 	if l.Offset < s.start || l.Offset >= s.end {
-		return l.RejectedAt, nil
+		return source.Forwarded(l.RejectedAt, l.Headers), nil
 	}
 	if l.Offset < s.from || l.Offset >= s.to {
 		s.from, s.to, s.records = l.Offset, min(l.Offset+lookahead, s.end), nil
@@ -61,5 +62,5 @@ func (t *times) of(ctx context.Context, l *Letter) (int64, error) {
 			return source.Timestamp(r), nil
 		}
 	}
-	return l.RejectedAt, nil // another log has taken the place of that one
+	return source.Forwarded(l.RejectedAt, l.Headers), nil // another log has taken the place of that one
 }

@@ -24,6 +24,21 @@ func Timestamp(r *recordbatch.Record) int64 {
 	if !ok {
 		return own
 	}
+	return earlier(own, header)
+}
+
+// Forwarded is own, unix ms, or the time that the headers of a record keep, where
+// this is earlier: Timestamp of a record that is known by its headers alone.
+func Forwarded(own int64, headers []recordbatch.Header) int64 {
+	for _, h := range slices.Backward(headers) { // the last one counts, as in a record
+		if h.Key == TimestampHeader {
+			return earlier(own, h.Value)
+		}
+	}
+	return own
+}
+
+func earlier(own int64, header []byte) int64 {
 	ms, err := strconv.ParseUint(string(header), 10, 63)
 	if err != nil || int64(ms) > lastInstant || (own >= 0 && int64(ms) > own) {
 		return own
