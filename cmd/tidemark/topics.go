@@ -36,7 +36,9 @@ with !, what could be better with ~, what the cluster does not tell with ?.
 
 With --create, missing topics are created first: inputs dated by the broker
 (LogAppendTime) and kept for ever, the changes kept for ever, dead letters that may
-be larger than the inputs. Topics that exist are never altered.
+be larger than the inputs. Topics that exist are never altered; if one of the inputs
+or the changes has another number of partitions than the new ones would get, nothing
+is created.
 
 Inputs are best kept for ever: replay, verify and a rebuild after the loss of Redis
 read them from the beginning. They must be kept for the policy's horizon and a week.
@@ -50,7 +52,7 @@ The changes must be kept for ever.`,
 	flags.SortFlags = false
 	file := configFlag(c, "the configuration of the namespace")
 	flags.BoolVar(&o.create, "create", false, "create what is missing")
-	flags.Int32Var(&o.partitions, "partitions", 0, "of inputs and changes (default: as the inputs have; 12 for new ones)")
+	flags.Int32Var(&o.partitions, "partitions", 0, "of inputs and changes (default: as those that exist have; 12 for new ones)")
 	flags.Int16Var(&o.replicas, "replication-factor", -1, "of the topics created; -1: the brokers' default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
@@ -83,7 +85,7 @@ func checkTopics(ctx context.Context, o topicsOptions, c *config.Config, stdout 
 	}
 	if o.create {
 		if o.partitions == 0 {
-			o.partitions = topics.Partitions(found[:len(use.Inputs)])
+			o.partitions = topics.Partitions(found[:len(use.Inputs)+1]) // the changes among them: they need as many
 		}
 		if o.partitions == 0 {
 			o.partitions = firstPartitions

@@ -41,6 +41,35 @@ func TestTopics(t *testing.T) {
 	require.Regexp(t, `(?m)^! clicks +partitions +6 +7$`, r.stdout)
 }
 
+func TestTopicsAreNotCreatedBesideOthersOfAnotherCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		there map[string]int32
+		args  string
+		says  string // empty: they are created
+	}{
+		"an input":         {map[string]int32{"clicks": 3}, "--partitions 6", "of 6 partitions: clicks has 3: inputs"},
+		"the changes":      {map[string]int32{"segment-changes": 3}, "--partitions 6", "of 6 partitions: segment-changes has 3: inputs"},
+		"each other":       {map[string]int32{"clicks": 3, "segment-changes": 4}, "", "of 4 partitions: clicks has 3: inputs"},
+		"as the changes":   {map[string]int32{"segment-changes": 3}, "", ""},
+		"as the input":     {map[string]int32{"purchases": 3}, "--partitions 3", ""},
+		"letters have any": {map[string]int32{"dead-letters": 1}, "--partitions 3", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			emptyServers(t, c.there)
+			r := tidemark(t, nil, append(strings.Fields("topics -c tidemark.yaml --create"), strings.Fields(c.args)...)...)
+			if c.says == "" {
+				require.Contains(t, r.stdout, "created ", r.stderr)
+				require.NotContains(t, r.stdout, " missing ")
+				return
+			}
+			require.Equal(t, failed, r.code)
+			require.Contains(t, r.stderr, c.says)
+			r = tidemark(t, nil, "topics", "-c", "tidemark.yaml")
+			require.Equal(t, 4-len(c.there), strings.Count(r.stdout, " missing "), r.stdout)
+		})
+	}
+}
+
 func TestTopicsMisused(t *testing.T) {
 	for args, says := range map[string]string{
 		"topics --partitions 0":         "give at least 1",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -21,8 +22,16 @@ const (
 
 // Create makes the topics that are missing, with so many partitions and
 // replicas (-1: as many as the brokers make by default), and returns their
-// names. Topics that exist stay as they are.
+// names. Topics that exist stay as they are. If an input or the changes exist with
+// another partition count, it is an error, and nothing is created.
 func (u *Use) Create(ctx context.Context, client *source.Client, partitions int32, replicas int16) (created []string, err error) {
+	found, err := Describe(ctx, client, u.Names())
+	if err != nil {
+		return nil, err
+	}
+	if err := u.fits(found, partitions); err != nil {
+		return nil, err
+	}
 	// The dead letters come last: how large they may be follows from the inputs.
 	for _, names := range [][]string{append([]string{u.Changes}, u.Inputs...), {u.DeadLetters}} {
 		topics, err := Describe(ctx, client, u.Names())
@@ -45,6 +54,23 @@ func (u *Use) Create(ctx context.Context, client *source.Client, partitions int3
 		}
 	}
 	return created, u.appear(ctx, client)
+}
+
+// fits says which of the topics that exist, described in the order of u.Names,
+// would not go with new ones of so many partitions. A partition count cannot be
+// lowered, and a worker refuses unequal ones: better to have created none.
+func (u *Use) fits(found []Topic, partitions int32) error {
+	var others []string
+	for i := range found[:len(u.Inputs)+1] { // the dead letters may have any
+		if t := &found[i]; t.Exists() && t.Partitions != partitions {
+			others = append(others, fmt.Sprintf("%s has %d", t.Name, t.Partitions))
+		}
+	}
+	if others == nil {
+		return nil
+	}
+	return fmt.Errorf("creating topics of %d partitions: %s: inputs and changes need the same number, so nothing was created; give --partitions as those that exist, or name others in the configuration",
+		partitions, strings.Join(others, ", "))
 }
 
 // appear waits until every topic is in what the brokers, and kafka-go's copy of
@@ -78,7 +104,8 @@ func (u *Use) settings(name string, topics []Topic) []createtopics.RequestConfig
 		return append(settings, createtopics.RequestConfig{Name: maxMessageBytes, Value: strconv.FormatInt(u.letterBytes(topics), 10)})
 	default:
 		return append(settings, createtopics.RequestConfig{Name: timestampType, Value: "LogAppendTime"},
-			createtopics.RequestConfig{Name: retention, Value: "-1"})
+			createtopics.RequestConfig{Name: retention, Value: "-1"},
+			createtopics.RequestConfig{Name: retentionBytes, Value: "-1"}) // or the broker's log.retention.bytes would cut it
 	}
 }
 

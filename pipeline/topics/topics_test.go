@@ -66,6 +66,18 @@ func TestCreatedTopicsAreAsTheyShouldBe(t *testing.T) {
 	require.Empty(t, created)
 }
 
+// The brokers' own limit of size must not count for what is to be kept for ever.
+func TestNothingLimitsWhatIsKeptForEver(t *testing.T) {
+	for _, name := range append([]string{use.Changes}, use.Inputs...) {
+		is := map[string]string{}
+		for _, s := range use.settings(name, nil) {
+			is[s.Name] = s.Value
+		}
+		require.Equal(t, "-1", is[retention], name)
+		require.Equal(t, "-1", is[retentionBytes], name)
+	}
+}
+
 func TestATopicThatCannotBeCreated(t *testing.T) {
 	servers, client := cluster(t)
 	servers.Kafka().ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
