@@ -35,10 +35,11 @@ partition 0 of purchases and comes out as a dead letter.
 With -c the log is the configured inputs, from their beginning to where they end
 now. The replay works in a namespace of its own in the configured Redis, which is
 deleted at the end unless --keep is given. The live namespace and its topics are not
-touched: changes and dead letters stay in this process, or changes go to --to-topic,
-which must be empty and have as many partitions as the inputs. Processes that are
-given the same --namespace, --to-topic and --keep share the work; tidemark verify
---replay proves it, by a configuration that names that namespace and that topic.
+touched: changes and dead letters go to files in TMPDIR (/tmp) that are gone at the
+end, or changes go to --to-topic, which must be empty and have as many partitions as
+the inputs. Processes that are given the same --namespace, --to-topic and --keep share
+the work; tidemark verify --replay proves it, by a configuration that names that
+namespace and that topic.
 
 FILE may be - for the standard input or output, and .gz is packed. Changes come
 shard by shard in order of time, profiles and dead letters shard by shard.`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,8 @@ func TestComposeLoads(t *testing.T) {
 			_, err := os.Stat(filepath.Join(service.Build.Context, service.Build.Dockerfile))
 			require.NoError(t, err, "service %s", name)
 			require.True(t, service.ReadOnly, "service %s", name)
+			require.True(t, slices.ContainsFunc([]string(service.Tmpfs), func(at string) bool { return strings.HasPrefix(at, "/tmp:size=") }),
+				"service %s: the image has no /tmp, and a replay writes there", name)
 			requireCommand(t, service.Command)
 		}
 	}

@@ -102,6 +102,24 @@ func TestPodsMayDoLittle(t *testing.T) {
 	require.Contains(t, c.Resources.Requests, corev1.ResourceCPU)
 }
 
+// The image has no /tmp, and a replay writes there, but not without end.
+func TestPodsHaveRoomForAReplay(t *testing.T) {
+	pod := load(t).deployment.Spec.Template.Spec
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		if mount.MountPath != "/tmp" {
+			continue
+		}
+		for _, volume := range pod.Volumes {
+			if volume.Name == mount.Name {
+				require.False(t, mount.ReadOnly)
+				require.Positive(t, volume.EmptyDir.SizeLimit.Value())
+				return
+			}
+		}
+	}
+	t.Fatal("nothing is mounted at /tmp")
+}
+
 func TestPodsComeAndGoOneAtATime(t *testing.T) {
 	m := load(t)
 	one := intstr.FromInt32(1)

@@ -42,11 +42,11 @@ type spooledBatch struct {
 func newSpool(partitions int32) (s *spool, err error) {
 	s = &spool{partitions: make([]spooled, partitions)}
 	if s.dir, err = os.MkdirTemp("", "tidemark-replay-"); err != nil {
-		return nil, fmt.Errorf("creating a folder for the replay: %w", err)
+		return nil, fmt.Errorf("creating a folder for the replay, name one that may be written to in TMPDIR: %w", err)
 	}
 	for i := range s.partitions {
 		if s.partitions[i].file, err = os.CreateTemp(s.dir, ""); err != nil {
-			return nil, errors.Join(fmt.Errorf("creating a file for the replay: %w", err), s.close())
+			return nil, errors.Join(fmt.Errorf("creating a file for the replay, name a folder with room in TMPDIR: %w", err), s.close())
 		}
 		// Where it can be, an open file is removed at once: a process that is killed
 		// leaves nothing then. Elsewhere close does it.
@@ -84,7 +84,7 @@ func (s *spool) Produce(_ context.Context, topic string, partition int32, record
 		_, err = p.file.WriteAt(raw, p.size)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("keeping %d records of %s/%d: %w", len(records), topic, partition, err)
+		return 0, fmt.Errorf("keeping %d records of %s/%d in %s, name a folder with room in TMPDIR: %w", len(records), topic, partition, s.dir, err)
 	}
 	base = p.next
 	p.batches = append(p.batches, spooledBatch{offset: base, at: p.size, size: int32(len(raw))})

@@ -106,4 +106,5 @@ func TestASpoolTellsOfItsDisk(t *testing.T) {
 	t.Setenv("TMPDIR", "none")
 	_, err = newSpool(1)
 	require.ErrorContains(t, err, "creating a folder for the replay")
+	require.ErrorContains(t, err, "in TMPDIR")
 }
