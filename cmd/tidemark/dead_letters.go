@@ -129,19 +129,23 @@ func deadLettersRetryCommand() *cobra.Command {
 		Use:   "retry -c FILE",
 		Short: "Send rejected records back to the inputs",
 		Long: `Send what the dead-letter topic holds now back to where it was read, with its key,
-value and headers, and with its time (header tidemark-timestamp). Two kinds would
-come back for ever, and are changed by as much as helps: misplaced ones go to the
-partition of their customer, future_dated ones get the time of now.
+value and headers, and with its time (header tidemark-timestamp). Two kinds are
+changed by as much as helps: misplaced ones go to the partition of their customer,
+future_dated ones get the time of now. Two kinds would come back for ever, and are
+left out and counted unless --reason names them: too_late and oversized ones. Name
+them where the policy takes more now than it did.
 
 What is still bad comes back as a new dead letter: a malformed record stays one until
 a release reads it. Letters stay in their topic, so say with --since and --until which
-ones are meant; events that were sent twice count once. Letters of topics that are
-no inputs (of repartition) are passed over and counted.`,
+ones are meant; events that were sent twice count once. So --limit sends the first
+letters each time, and does not continue where the last retry ended. Letters of
+topics that are no inputs (of repartition) are passed over and counted.`,
 		Example: `  tidemark dead-letters retry -c tidemark.yaml --dry-run
   tidemark dead-letters retry -c tidemark.yaml --reason misplaced --since 2026-03-01 --until 2026-03-02T12:00:00Z`,
 		Args: cobra.NoArgs,
 	}
-	f := addLetterFlags(c, "send at most so many; 0: all")
+	f := addLetterFlags(c, "send at most so many, the first ones each time; 0: all")
+	c.Flags().Lookup("reason").Usage = "of these reasons, such as misplaced,future_dated (default: all but too_late and oversized)"
 	dry := c.Flags().Bool("dry-run", false, "say what would be sent, and send nothing")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		filter, err := f.filter()
@@ -156,11 +160,11 @@ no inputs (of repartition) are passed over and counted.`,
 			retry := &deadletter.Retry{Source: connection.Client, Log: connection.Large, Topic: loaded.Kafka.Topics.DeadLetters,
 				Inputs: inputs(loaded), Policy: loaded.Policy, Filter: filter, Limit: f.limit, DryRun: *dry}
 			done, err := retry.Run(c.Context())
-			if err != nil {
+			if done == nil {
 				return err
 			}
 			tellForeign(c.ErrOrStderr(), done.Foreign, retry.Topic)
-			return tellRetried(c.OutOrStdout(), done, *dry)
+			return errors.Join(err, tellRetried(c.OutOrStdout(), done, *dry)) // what was sent counts also where it failed
 		})
 	}
 	return c
@@ -173,12 +177,11 @@ func tellRetried(w io.Writer, done *deadletter.Retried, dry bool) error {
 		verb = "would send back"
 	}
 	fmt.Fprintf(&text, "%s %s%s\n", verb, counted(done.Total(), "letter"), byName(done.Sent))
-	if len(done.Elsewhere) > 0 {
-		total := 0
-		for _, n := range done.Elsewhere {
-			total += n
-		}
-		fmt.Fprintf(&text, "passed over %s of other topics than the inputs, or of partitions that they do not have%s\n", counted(total, "letter"), byName(done.Elsewhere))
+	if n := sum(done.LeftOut); n > 0 {
+		fmt.Fprintf(&text, "left out %s that would come back, name them with --reason to send them too%s\n", counted(n, "letter"), byName(done.LeftOut))
+	}
+	if n := sum(done.Elsewhere); n > 0 {
+		fmt.Fprintf(&text, "passed over %s of other topics than the inputs, or of partitions that they do not have%s\n", counted(n, "letter"), byName(done.Elsewhere))
 	}
 	if done.Total() > 0 && !dry {
 		text.WriteString("what is still bad comes back as a new letter\n")
@@ -187,6 +190,13 @@ func tellRetried(w io.Writer, done *deadletter.Retried, dry bool) error {
 		return fmt.Errorf("writing what was done: %w", err)
 	}
 	return nil
+}
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
 }
 
 // byName is ": 2 malformed, 1 oversized".

@@ -80,6 +80,17 @@ func TestDeadLettersRetry(t *testing.T) {
 	require.Equal(t, []string{"c-1{}"}, values)
 }
 
+func TestDeadLettersRetryTellsWhatItLeavesOut(t *testing.T) {
+	client := letters(t)
+	require.NoError(t, deadletter.NewWriter(client, sink.New(client), "dead-letters").Write(t.Context(), []deadletter.Letter{
+		{Topic: "clicks", Partition: 1, Offset: 7, Reason: "too_late", RejectedAt: 1772359200000, Value: []byte("{}")},
+	}))
+	retry := []string{"dead-letters", "retry", "-c", "tidemark.yaml", "--dry-run"}
+	require.Contains(t, tidemark(t, nil, retry...).stdout, "would send back 2 letters: 1 malformed, 1 unknown_type\n"+
+		"left out 1 letter that would come back, name them with --reason to send them too: 1 too_late\n")
+	require.Equal(t, "would send back 1 letter: 1 too_late\n", tidemark(t, nil, append(retry, "--reason", "too_late")...).stdout)
+}
+
 func TestDeadLettersMisused(t *testing.T) {
 	for args, says := range map[string]string{
 		"dead-letters list --reason late":             "there are oversized, malformed",

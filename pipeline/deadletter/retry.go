@@ -3,6 +3,7 @@ package deadletter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidemark/tidemark/pipeline/sink"
@@ -20,17 +21,29 @@ type Retry struct {
 	Topic  string   // of the dead letters
 	Inputs []string // topics that letters may be sent back to
 	Policy *policy.Policy
-	Filter Filter
-	Limit  int // letters to send back; 0: all
+	Filter Filter // without reasons: all but Hopeless
+	Limit  int    // letters to send back, the first ones; 0: all
 	DryRun bool
 
-	pending map[target][]sink.Record
+	pending map[target]*parcel
 	bytes   int
+}
+
+// Hopeless are the reasons that sending back does not change: a record does not
+// get smaller, and too late only gets later. They are retried where they are
+// named, as after a change of the policy.
+var Hopeless = []string{event.Oversized.String(), event.TooLate.String()}
+
+// parcel is what waits to be sent to one partition.
+type parcel struct {
+	records []sink.Record
+	reasons []string
 }
 
 // Retried counts what a Retry did, or would do.
 type Retried struct {
-	Sent      map[string]int // by reason
+	Sent      map[string]int // by reason: acknowledged
+	LeftOut   map[string]int // by reason: Hopeless ones that nobody named
 	Elsewhere map[string]int // by topic: letters of what is no input, which stay where they are
 	Foreign   int            // records of the dead-letter topic that are no letters
 }
@@ -55,20 +68,20 @@ const flushBytes = 16 << 20
 // Run reads the letters that are there now and sends each back to where it came
 // from: its key, its value, its own headers. What is still bad comes back as a
 // new letter. Letters stay in their topic, so a second Run sends them again,
-// which events, being known by their ids, do not mind. After an error some may
-// have been sent.
+// which events, being known by their ids, do not mind. After an error it returns
+// what was acknowledged too; a few more may have been written.
 //
 // A record's time is part of what it says: the earlier of it and occurred_at is
 // when the event happened. So it is kept, in the header that forwarded records
-// have. Two reasons are judged by where or when a record lies, and would come
-// back for ever: one that was misplaced goes to its customer's partition, and one
-// that was dated into the future gets the time of now.
+// have. Two reasons are judged by where or when a record lies, and are changed by
+// as much as helps: one that was misplaced goes to its customer's partition, and
+// one that was dated into the future gets the time of now.
 func (r *Retry) Run(ctx context.Context) (*Retried, error) {
 	decoder, err := event.NewDecoder(r.Policy)
 	if err != nil {
 		return nil, err
 	}
-	done := &Retried{Sent: map[string]int{}, Elsewhere: map[string]int{}}
+	done := &Retried{Sent: map[string]int{}, LeftOut: map[string]int{}, Elsewhere: map[string]int{}}
 	counts := map[string]int32{}
 	for _, topic := range r.Inputs {
 		if counts[topic], err = r.Source.Partitions(ctx, topic); err != nil {
@@ -80,18 +93,24 @@ func (r *Retry) Run(ctx context.Context) (*Retried, error) {
 		return nil, err
 	}
 	times := times{source: r.Source, ranges: map[target]*stretch{}}
-	r.pending = map[target][]sink.Record{}
+	r.pending, r.bytes = map[target]*parcel{}, 0
+	chosen := 0
 	done.Foreign, err = Read(ctx, r.Source, r.Topic, r.Filter, func(_ Place, l *Letter) error {
 		to, ok := router.route(l)
 		if !ok {
 			done.Elsewhere[l.Topic]++
 			return nil
 		}
-		if r.Limit > 0 && done.Total() == r.Limit {
+		if len(r.Filter.Reasons) == 0 && slices.Contains(Hopeless, l.Reason) {
+			done.LeftOut[l.Reason]++
+			return nil
+		}
+		if r.Limit > 0 && chosen == r.Limit {
 			return ErrEnough
 		}
-		done.Sent[l.Reason]++
+		chosen++
 		if r.DryRun {
+			done.Sent[l.Reason]++
 			return nil
 		}
 		at := int64(noTime)
@@ -102,26 +121,35 @@ func (r *Retry) Run(ctx context.Context) (*Retried, error) {
 			}
 		}
 		record := sink.Record{Key: l.Key, Value: l.Value, Headers: source.WithTimestamp(l.Headers, at), Time: time.Now().UnixMilli()}
-		return r.add(ctx, to, record)
+		if r.add(to, record, l.Reason); r.bytes < flushBytes {
+			return nil
+		}
+		return r.flush(ctx, done)
 	})
 	if err == nil {
-		err = r.flush(ctx)
+		err = r.flush(ctx, done)
 	}
 	return done, err
 }
 
-func (r *Retry) add(ctx context.Context, to target, record sink.Record) error {
-	r.pending[to] = append(r.pending[to], record)
-	if r.bytes += len(record.Key) + len(record.Value); r.bytes < flushBytes {
-		return nil
+func (r *Retry) add(to target, record sink.Record, reason string) {
+	p := r.pending[to]
+	if p == nil {
+		p = &parcel{}
+		r.pending[to] = p
 	}
-	return r.flush(ctx)
+	p.records, p.reasons = append(p.records, record), append(p.reasons, reason)
+	r.bytes += len(record.Key) + len(record.Value)
 }
 
 // flush writes what waits. The order among partitions does not matter.
-func (r *Retry) flush(ctx context.Context) error {
-	for to, records := range r.pending {
-		if _, err := sink.Send(ctx, r.Log, to.topic, to.partition, records); err != nil {
+func (r *Retry) flush(ctx context.Context, done *Retried) error {
+	for to, p := range r.pending {
+		sent, err := sink.Send(ctx, r.Log, to.topic, to.partition, p.records)
+		for _, reason := range p.reasons[:sent] {
+			done.Sent[reason]++
+		}
+		if err != nil {
 			return fmt.Errorf("retrying dead letters: %w", err)
 		}
 		delete(r.pending, to)

@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func TestAMisplacedLetterGoesToItsCustomer(t *testing.T) {
 func TestWhatIsSentBack(t *testing.T) {
 	w := newWorld(t)
 	for i := range 6 {
-		w.reject("purchases", 1, []string{"malformed", "oversized"}[i%2], int64(1000*i), sink.Record{Value: fmt.Appendf(nil, "%d", i), Time: int64(10 * i)})
+		w.reject("purchases", 1, []string{"malformed", "bad_value"}[i%2], int64(1000*i), sink.Record{Value: fmt.Appendf(nil, "%d", i), Time: int64(10 * i)})
 	}
 	w.letter(&Letter{Topic: "old-clicks", Reason: "malformed", RejectedAt: 3000})
 	w.letter(&Letter{Topic: "purchases", Partition: 4, Reason: "malformed", RejectedAt: 3000})
@@ -148,14 +149,60 @@ func TestWhatIsSentBack(t *testing.T) {
 	require.NoError(t, err)
 
 	done := w.retry(func(r *Retry) { r.DryRun = true })
-	require.Equal(t, &Retried{Sent: map[string]int{"malformed": 3, "oversized": 3}, Elsewhere: map[string]int{"old-clicks": 1, "purchases": 1}, Foreign: 1}, done)
+	require.Equal(t, &Retried{Sent: map[string]int{"malformed": 3, "bad_value": 3}, LeftOut: map[string]int{}, Elsewhere: map[string]int{"old-clicks": 1, "purchases": 1}, Foreign: 1}, done)
 	require.Len(t, w.holds("purchases", 1, 0), 6)
 
-	w.retry(func(r *Retry) { r.Filter = Filter{Reasons: []string{"oversized"}, Since: 1000, Until: 5000} })
+	w.retry(func(r *Retry) { r.Filter = Filter{Reasons: []string{"bad_value"}, Since: 1000, Until: 5000} })
 	require.Equal(t, []string{"tidemark-timestamp=10 :1", "tidemark-timestamp=30 :3"}, w.holds("purchases", 1, 6))
 
 	w.retry(func(r *Retry) { r.Limit = 1 })
 	require.Len(t, w.holds("purchases", 1, 6), 3)
+}
+
+// What would come back for ever is sent only where it is named.
+func TestHopelessLetters(t *testing.T) {
+	w := newWorld(t)
+	for i, reason := range []string{"oversized", "malformed", "too_late", "too_late", "malformed"} {
+		w.reject("purchases", 1, reason, 9000, sink.Record{Value: fmt.Appendf(nil, "%d", i), Time: 10})
+	}
+	done := w.retry(func(r *Retry) { r.Limit = 2 })
+	require.Equal(t, map[string]int{"malformed": 2}, done.Sent, "the limit does not count what is left out")
+	require.Equal(t, map[string]int{"oversized": 1, "too_late": 2}, done.LeftOut)
+	done = w.retry(func(r *Retry) { r.Filter.Reasons = []string{"too_late"} })
+	require.Equal(t, map[string]int{"too_late": 2}, done.Sent)
+	require.Empty(t, done.LeftOut)
+	require.Len(t, w.holds("purchases", 1, 5), 4)
+}
+
+// Where it fails mid-way, what was acknowledged is told.
+func TestRetryFailsMidway(t *testing.T) {
+	w := newWorld(t)
+	large := bytes.Repeat([]byte("x"), 600<<10) // each a batch
+	for range 3 {
+		w.letter(&Letter{Topic: "purchases", Partition: 2, Reason: "malformed", Value: large})
+	}
+	away := errors.New("away")
+	log := &failing{Log: w.producer, after: 2, err: away}
+	r := &Retry{Source: w.client, Log: log, Topic: "dead", Inputs: []string{"purchases"}, Policy: policy.Default(),
+		Filter: Filter{Since: instant.None, Until: instant.None}}
+	done, err := r.Run(soon(t))
+	require.ErrorIs(t, err, away)
+	require.Equal(t, map[string]int{"malformed": 2}, done.Sent)
+	require.Len(t, w.holds("purchases", 2, 0), 2)
+}
+
+// failing is a log that fails after some calls.
+type failing struct {
+	sink.Log
+	after int
+	err   error
+}
+
+func (f *failing) Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (int64, error) {
+	if f.after--; f.after < 0 {
+		return 0, f.err
+	}
+	return f.Log.Produce(ctx, topic, partition, records)
 }
 
 // Many letters, far apart and close together, find their records.
