@@ -86,6 +86,9 @@ func otherPartitions(theirs, ours int32) *Stop {
 }
 
 func unreadable(what string, err error) *Stop {
+	if errors.Is(err, store.ErrDeleted) {
+		return &Stop{Code: "namespace-leftovers", Reason: fmt.Sprintf("reading %s: %v", what, err), Remedy: "finish it: tidemark namespace delete"}
+	}
 	return &Stop{Code: "state-unreadable",
 		Reason: fmt.Sprintf("reading %s: %v", what, err),
 		Remedy: "if a newer version wrote it, run that version; else restore Redis from a back-up"}

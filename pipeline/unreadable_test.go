@@ -12,12 +12,20 @@ import (
 	"github.com/tidemark/tidemark/pkg/keys"
 )
 
-func TestAHashThatANewerVersionWroteStopsThePipeline(t *testing.T) {
+func TestAHashThatCannotBeUsedStopsThePipeline(t *testing.T) {
+	t.Run("of a newer version", func(t *testing.T) {
+		stopsAt(t, "state-unreadable", "newer_counter", map[string]string{"head": "x:1", "n:purchases": "consumed=1 newer_counter=2"})
+	})
+	t.Run("being deleted", func(t *testing.T) {
+		stopsAt(t, "namespace-leftovers", "tidemark namespace delete", map[string]string{"head": "deleted", "deleted": "1"})
+	})
+}
+
+func stopsAt(t *testing.T, code, says string, written map[string]string) {
 	w := newWorld(t)
 	client := redis.NewClient(&redis.Options{Addr: w.servers.RedisAddr()})
 	defer func() { require.NoError(t, client.Close()) }()
 	key := keys.Of("test", 1).Shard()
-	written := map[string]string{"head": "x:1", "n:purchases": "consumed=1 newer_counter=2"}
 	require.NoError(t, client.HSet(t.Context(), key, written).Err())
 
 	config := replayConfig()
@@ -29,8 +37,8 @@ func TestAHashThatANewerVersionWroteStopsThePipeline(t *testing.T) {
 	err = p.Run(ctx)
 	var stop *pipeline.Stop
 	require.ErrorAs(t, err, &stop)
-	require.Equal(t, "state-unreadable", stop.Code)
+	require.Equal(t, code, stop.Code)
 	require.Contains(t, err.Error(), "shard 1")
-	require.Contains(t, err.Error(), "newer_counter")
+	require.Contains(t, err.Error(), says)
 	require.Equal(t, written, client.HGetAll(t.Context(), key).Val(), "nothing was written over it")
 }

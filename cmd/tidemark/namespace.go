@@ -145,8 +145,8 @@ func deleteCommand() *cobra.Command {
 		Long: `Delete all keys of a namespace from Redis, in pieces, while Redis serves others.
 The name must be given once more, with --name or, on a terminal, when asked.
 
-Drain the workers first: a namespace that is written to is refused. Kafka is not
-touched. A worker that starts again under this name computes everything anew from
+Drain the workers first: a namespace that is written to is refused. A delete that
+was cut keeps workers from starting until another one ends. Kafka is not touched. A worker that starts again under this name computes everything anew from
 the inputs, and finds in the topic of changes what the world was told.`,
 		Example: `  tidemark namespace delete -c tidemark.yaml
   tidemark namespace delete -c tidemark.yaml --name shop`,
@@ -198,7 +198,7 @@ func askName(namespace string, stdin io.Reader, stderr io.Writer) (string, error
 const watchBefore = 3 * time.Second
 
 func deleteNamespace(ctx context.Context, c *config.Config, force bool, stderr io.Writer) (int64, error) {
-	redis, n, err := openNamespace(ctx, c)
+	redis, n, err := lookNamespace(ctx, c)
 	if err != nil {
 		return 0, err
 	}
@@ -214,5 +214,9 @@ func deleteNamespace(ctx context.Context, c *config.Config, force bool, stderr i
 	}
 	bar := newBar(stderr)
 	defer bar.clear()
-	return n.Delete(ctx, bar.counting("keys deleted"))
+	deleted, err := n.Delete(ctx, bar.counting("keys deleted"))
+	if err == nil && deleted == 0 {
+		err = nothingStored(c)
+	}
+	return deleted, err
 }

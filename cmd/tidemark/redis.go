@@ -39,15 +39,10 @@ func openSegments(ctx context.Context, c *config.Config, redis *store.Redis) (*c
 // openNamespace looks at the whole of a configuration's namespace, which must be
 // there. The store is the caller's to close.
 func openNamespace(ctx context.Context, c *config.Config) (*store.Redis, *namespace.Namespace, error) {
-	redis, err := openStore(c)
+	redis, n, err := lookNamespace(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
-	reader, err := redis.Client(ctx)
-	if err != nil {
-		return nil, nil, errors.Join(unreachable(c, err), redis.Close())
-	}
-	n := namespace.Open(reader, c.Namespace)
 	partitions, err := n.Partitions(ctx)
 	if err != nil {
 		err = unreachable(c, err)
@@ -58,6 +53,19 @@ func openNamespace(ctx context.Context, c *config.Config) (*store.Redis, *namesp
 		return nil, nil, errors.Join(err, redis.Close())
 	}
 	return redis, n, nil
+}
+
+// lookNamespace does so for a namespace of which there may be nothing.
+func lookNamespace(ctx context.Context, c *config.Config) (*store.Redis, *namespace.Namespace, error) {
+	redis, err := openStore(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader, err := redis.Client(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(unreachable(c, err), redis.Close())
+	}
+	return redis, namespace.Open(reader, c.Namespace), nil
 }
 
 func unreachable(c *config.Config, err error) error {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/keys"
 )
 
@@ -21,6 +23,9 @@ func (n *Namespace) Watch(ctx context.Context, long time.Duration) error {
 	partitions, err := n.Partitions(ctx)
 	if err != nil {
 		return err
+	}
+	if partitions == 0 {
+		return nil
 	}
 	before, err := n.heads(ctx, partitions)
 	if err != nil {
@@ -66,8 +71,10 @@ func (n *Namespace) heads(ctx context.Context, partitions int32) (map[int32]stri
 }
 
 // Delete deletes every key and returns how many there were; done is told on the
-// way. Nothing but Redis is touched. It fails with ErrActive where a shard has
-// come again meanwhile.
+// way. Nothing but Redis is touched. What tells that there is a namespace goes
+// last and is marked before: a Delete that was cut is seen by whoever starts, and
+// another one goes on. It fails with ErrActive where a shard has come again
+// meanwhile.
 func (n *Namespace) Delete(ctx context.Context, done func(deleted int64)) (deleted int64, err error) {
 	defer func() {
 		if err != nil {
@@ -78,34 +85,73 @@ func (n *Namespace) Delete(ctx context.Context, done func(deleted int64)) (delet
 	if err != nil {
 		return 0, err
 	}
-	// First the heads: what a worker has under way is refused from then on.
-	if deleted, err = n.deleteHeads(ctx, partitions); err != nil {
-		return deleted, err
+	made, err := n.fence(ctx, partitions)
+	if err != nil {
+		return 0, err
 	}
+	remove := func(server redis.Cmdable, names ...string) error {
+		count, err := unlink(ctx, server, names)
+		deleted += count
+		done(max(0, deleted-made))
+		return err
+	}
+	var shards []string
 	err = n.masters(ctx, func(server *redis.Client) error {
 		return scan(ctx, server, keys.All(n.name), func(found []string) error {
-			count, err := unlink(ctx, server, found)
-			deleted += count
-			done(deleted)
-			return err
+			return remove(server, slices.DeleteFunc(found, func(name string) bool {
+				kind := n.parse(name).kind
+				if kind == Shards {
+					shards = append(shards, name)
+				}
+				return kind == Shards || kind == Itself
+			})...)
 		})
 	})
-	if err != nil {
-		return deleted, err
+	if err == nil {
+		err = remove(n.redis, shards...)
 	}
+	if err == nil {
+		err = n.gone(ctx, partitions)
+	}
+	if err == nil {
+		err = remove(n.redis, keys.Namespace(n.name))
+	}
+	return max(0, deleted-made), err
+}
+
+// fence marks the namespace and all its shards as deleted: what a worker has
+// under way is refused from then on, and nobody takes a shard over. It returns
+// how many hashes there were not before.
+func (n *Namespace) fence(ctx context.Context, partitions int32) (made int64, err error) {
+	if partitions == 0 {
+		return 0, nil // leftovers that no worker knows
+	}
+	pipe := n.redis.Pipeline()
+	var there []*redis.IntCmd
+	mark := func(name string, fields ...any) {
+		there = append(there, pipe.Exists(ctx, name))
+		pipe.HSet(ctx, name, append(fields, store.Deleted, 1)...)
+	}
+	mark(keys.Namespace(n.name), "partitions", partitions)
+	for i := range partitions {
+		mark(keys.Of(n.name, i).Shard(), "head", store.Deleted)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, fmt.Errorf("fencing the shards: %w", err)
+	}
+	for _, reply := range there {
+		made += 1 - reply.Val()
+	}
+	return made, nil
+}
+
+// gone fails with ErrActive where a shard is there.
+func (n *Namespace) gone(ctx context.Context, partitions int32) error {
 	heads, err := n.heads(ctx, partitions)
 	if err == nil && len(heads) > 0 {
 		err = fmt.Errorf("%d shards have come again: %w: stop it, and delete again", len(heads), ErrActive)
 	}
-	return deleted, err
-}
-
-func (n *Namespace) deleteHeads(ctx context.Context, partitions int32) (deleted int64, err error) {
-	names := []string{keys.Namespace(n.name)}
-	for i := range partitions {
-		names = append(names, keys.Of(n.name, i).Shard())
-	}
-	return unlink(ctx, n.redis, names)
+	return err
 }
 
 // unlink deletes keys; Redis frees their memory beside its work. In a cluster one

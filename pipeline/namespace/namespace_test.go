@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/keys"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
@@ -144,6 +145,68 @@ func TestDelete(t *testing.T) {
 	require.Zero(t, deleted)
 }
 
+// cut deletes until something was deleted.
+func cut(t *testing.T, n *Namespace) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	_, err := n.Delete(ctx, func(deleted int64) {
+		if deleted > 0 {
+			interrupt()
+		}
+	})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestADeleteThatWasCutIsSeenAndFinished(t *testing.T) {
+	mini, r := server(t)
+	n := Open(r, "shop")
+	cut(t, n)
+	for _, hash := range []string{keys.Namespace("shop"), keys.Of("shop", 0).Shard(), keys.Of("shop", 1).Shard(), keys.Of("shop", 2).Shard()} {
+		require.Equal(t, "1", mini.HGet(hash, store.Deleted), hash)
+	}
+	require.Len(t, mini.Keys(), 2+4, "customers went first")
+	require.NoError(t, mini.Set(keys.Of("shop", 1).Customer("a"), "not reached"))
+	s := store.Open(store.Config{Addrs: []string{mini.Addr()}, Namespace: "shop"})
+	defer func() { require.NoError(t, s.Close()) }()
+	_, err := s.Namespace(t.Context())
+	require.ErrorIs(t, err, store.ErrDeleted)
+	_, err = s.Claim(t.Context(), store.Namespace{Policy: "p", Partitions: 3})
+	require.ErrorIs(t, err, store.ErrDeleted)
+	for shard := range int32(3) { // the third had not begun, and does not now
+		_, err = s.Stored(t.Context(), shard)
+		require.ErrorIs(t, err, store.ErrDeleted)
+		session, err := s.Session(t.Context(), shard)
+		require.NoError(t, err)
+		require.ErrorIs(t, session.Commit(t.Context(), &store.Commit{Head: "x:1", State: &store.State{Head: "x:2"}}), store.ErrFenced)
+		require.NoError(t, session.Close())
+	}
+
+	deleted, err := n.Delete(t.Context(), func(int64) {})
+	require.NoError(t, err)
+	require.EqualValues(t, 1+4, deleted)
+	require.Len(t, mini.Keys(), 2, "those of others")
+}
+
+func TestLeftovers(t *testing.T) {
+	mini, r := server(t)
+	n := Open(r, "shop")
+	require.NoError(t, n.Leftovers(t.Context()), "the namespace is there")
+	require.NoError(t, Open(r, "none").Leftovers(t.Context()))
+	for _, name := range []string{keys.Namespace("shop"), keys.Of("shop", 0).Shard(), keys.Of("shop", 1).Shard()} {
+		mini.Del(name)
+	}
+	err := n.Leftovers(t.Context())
+	require.ErrorIs(t, err, ErrLeftovers)
+	require.ErrorContains(t, err, `"tm:shop:{`)
+	deleted, err := n.Delete(t.Context(), func(int64) {})
+	require.NoError(t, err, "nothing tells how many shards there were")
+	require.EqualValues(t, customers+5, deleted)
+	require.NoError(t, n.Leftovers(t.Context()))
+	require.Len(t, mini.Keys(), 2, "those of others")
+	mini.SetError("LOADING")
+	require.ErrorContains(t, n.Leftovers(t.Context()), "looking for leftovers at "+mini.Addr())
+}
+
 func TestAShardThatComesAgainIsNoticed(t *testing.T) {
 	mini, r := server(t)
 	_, err := Open(r, "shop").Delete(t.Context(), func(int64) {
@@ -151,6 +214,7 @@ func TestAShardThatComesAgainIsNoticed(t *testing.T) {
 	})
 	require.ErrorIs(t, err, ErrActive)
 	require.ErrorContains(t, err, "1 shards have come again")
+	require.Equal(t, "1", mini.HGet(keys.Namespace("shop"), store.Deleted), "no worker starts meanwhile")
 }
 
 func TestAWorkerIsNoticed(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tidemark/tidemark/pipeline/namespace"
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
@@ -29,6 +30,11 @@ func (k *check) namespace(ctx context.Context) error {
 	if !k.same(theirs, ours) || !k.sameShards(shards, ours) {
 		return nil // the offsets of another namespace tell nothing
 	}
+	if theirs.Partitions == 0 {
+		if err := k.leftovers(ctx, shards); err != nil {
+			return err
+		}
+	}
 	if err := k.reach(ctx, shards); err != nil || len(k.refused) > 0 {
 		return err
 	}
@@ -39,6 +45,32 @@ func (k *check) namespace(ctx context.Context) error {
 	}
 	k.same(theirs, ours)
 	return nil
+}
+
+// leftovers refuses the first start of a namespace that has keys all the same.
+func (k *check) leftovers(ctx context.Context, shards []*store.State) error {
+	if slices.ContainsFunc(shards, func(s *store.State) bool { return s != nil && s.Head != "" }) {
+		return nil
+	}
+	client, err := k.Redis.Client(ctx)
+	if err != nil {
+		return err
+	}
+	err = namespace.Open(client, k.config.Servers.Namespace).Leftovers(ctx)
+	switch {
+	case errors.Is(err, namespace.ErrLeftovers):
+		k.leftOver(err)
+		return nil
+	case k.absent && err != nil:
+		k.note(err.Error() + ": whether keys are left over there is not known")
+		return nil
+	}
+	return err
+}
+
+func (k *check) leftOver(err error) {
+	name := k.config.Servers.Namespace
+	k.refuse("namespace-leftovers", fmt.Sprintf("namespace %s: %v", name, err), "run tidemark namespace delete -c … --name "+name+" to the end, then start again")
 }
 
 // shards reads what is stored of every shard: nil where only a server that is
@@ -78,7 +110,11 @@ func (k *check) postpone(errs []error) {
 
 // unreadable refuses what this version cannot read; other errors stay.
 func (k *check) unreadable(err error) error {
-	if !errors.Is(err, store.ErrUnreadable) {
+	switch {
+	case errors.Is(err, store.ErrDeleted):
+		k.leftOver(err)
+		return nil
+	case !errors.Is(err, store.ErrUnreadable):
 		return err
 	}
 	k.refuse("state-unreadable", err.Error(), "if a newer version wrote it, run that version; else restore Redis from a back-up")
@@ -88,6 +124,11 @@ func (k *check) unreadable(err error) error {
 // same refuses a namespace that was made by another policy or for other
 // partitions, and tells what differs.
 func (k *check) same(theirs, ours store.Namespace) bool {
+	if theirs.Replay != ours.Replay {
+		k.refuse("namespace-of-replay", fmt.Sprintf("namespace %s was made by tidemark replay --namespace", k.config.Servers.Namespace),
+			"start with a namespace of its own, or delete the replay's: tidemark namespace delete")
+		return false
+	}
 	fine := true
 	if theirs.Policy != "" && theirs.Policy != ours.Policy {
 		var differences []string

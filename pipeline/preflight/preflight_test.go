@@ -246,6 +246,39 @@ func TestANamespaceOfAnotherPolicyOrPartitionCount(t *testing.T) {
 	require.Equal(t, policy.Default().Document(), stored, "it was written again")
 }
 
+func TestWhatADeleteLeftIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.topics()
+	r := w.redis()
+	require.NoError(t, r.Set(t.Context(), keys.Of("shop", 1).Customer("c-42"), "value", 0).Err())
+	require.Equal(t, map[string]string{
+		"namespace-leftovers": "namespace shop: keys are left over of an earlier namespace of this name: \"tm:shop:{1}:c:c-42\"\n",
+	}, w.refused())
+	n, err := r.Exists(t.Context(), keys.Namespace("shop")).Result()
+	require.NoError(t, err)
+	require.Zero(t, n, "a refused start stores nothing")
+
+	// Where a shard is there the namespace is, and only its hash was lost.
+	shard := keys.Of("shop", 1).Shard()
+	require.NoError(t, r.HSet(t.Context(), shard, "head", "x:1").Err())
+	w.passes()
+	require.NoError(t, r.HSet(t.Context(), shard, store.Deleted, 1).Err())
+	require.Contains(t, w.refused()["namespace-leftovers"], "reading shard 1: ")
+	require.NoError(t, r.HSet(t.Context(), keys.Namespace("shop"), store.Deleted, 1).Err())
+	require.Contains(t, w.refused()["namespace-leftovers"], "a delete of the namespace has begun")
+}
+
+func TestANamespaceOfAReplayIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.topics()
+	_, err := w.connect().Redis.Claim(t.Context(), store.Namespace{Policy: policy.Default().Version(), Document: policy.Default().Document(),
+		Partitions: 3, Replay: store.Replay{Inputs: "clicks,purchases", Changes: "trial"}})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		"namespace-of-replay": "namespace shop was made by tidemark replay --namespace\n",
+	}, w.refused())
+}
+
 func TestOfTwoFirstStartsOneIsToldOfTheOther(t *testing.T) {
 	w := newWorld(t)
 	w.topics()

@@ -110,7 +110,7 @@ func (s *servers) config() pipeline.Config {
 // serve works on the shards that the group gives this process until they are
 // done. An interrupt brings them to rest for others to go on.
 func (s *servers) serve(ctx context.Context, p *pipeline.Pipeline) error {
-	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "tidemark-" + s.Namespace, Inputs: s.inputs,
+	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "tidemark-replay-" + s.Namespace, Inputs: s.inputs,
 		Partitions: s.partitions, Log: s.Log}, s.client)
 	if err != nil {
 		return err

@@ -161,6 +161,40 @@ func TestSeveralProcessesShareAReplay(t *testing.T) {
 	require.ErrorContains(t, err, "namespace shared belongs to a replay under policy version "+policy.Default().Version())
 }
 
+func TestAReplayJoinsOnlyItsLike(t *testing.T) {
+	w := serversWith(t, shopLog(t, 500))
+	o := fromKafka(w, "shared")
+	o.ToTopic, o.Keep, o.Shared = local.Changes, true, true
+	_, err := FromKafka(t.Context(), o)
+	require.NoError(t, err)
+	keys, published := stored(t, w), records(t, w, local.Changes)
+	for says, change := range map[string]func(*KafkaOptions){
+		`belongs to a replay with --until "", not "2025-09-01T00:00:00.000Z"`:          func(o *KafkaOptions) { o.Until, _ = instant.Parse("2025-09-01T00:00:00Z") },
+		`belongs to a replay with --to-topic "segment-changes", not "` + local.Clicks:  func(o *KafkaOptions) { o.ToTopic = local.Clicks },
+		"belongs to a replay of " + local.Clicks + "," + local.Purchases + ", not of ": func(o *KafkaOptions) { o.Servers.Inputs = []string{local.Clicks} },
+	} {
+		other := o
+		change(&other)
+		_, err := FromKafka(t.Context(), other)
+		require.ErrorContains(t, err, "namespace shared "+says)
+	}
+
+	r := redis.NewClient(&redis.Options{Addr: w.RedisAddr(), DisableIdentity: true})
+	defer func() { require.NoError(t, r.Close()) }()
+	require.NoError(t, r.HDel(t.Context(), "tm:shared:namespace", "replay:inputs", "replay:changes", "replay:until").Err())
+	_, err = FromKafka(t.Context(), o)
+	require.ErrorContains(t, err, "namespace shared is no replay's but that of workers")
+	require.NoError(t, r.HSet(t.Context(), "tm:shared:namespace", "deleted", 1).Err())
+	_, err = FromKafka(t.Context(), o)
+	require.ErrorContains(t, err, "tidemark namespace delete --namespace shared")
+	require.Equal(t, keys, stored(t, w), "a refused replay deletes nothing")
+	require.Equal(t, published, records(t, w, local.Changes))
+	require.NoError(t, r.Set(t.Context(), "tm:left:{3}:c:c-1", "value", 0).Err())
+	o.Namespace = "left"
+	_, err = FromKafka(t.Context(), o)
+	require.ErrorContains(t, err, "tidemark namespace delete --namespace left")
+}
+
 func TestAReplayFromKafkaCanBeInterrupted(t *testing.T) {
 	w := serversWith(t, shopLog(t, 3000))
 	for _, shared := range []bool{false, true} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,6 +18,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/instant"
 )
 
 // servers are the Kafka and the Redis of a configuration, as a replay uses them:
@@ -112,21 +114,54 @@ func (s *servers) claim(ctx context.Context) (err error) {
 		return fmt.Errorf("namespace %s exists already: name another one, or delete it: tidemark namespace delete --namespace %s", s.Namespace, s.Namespace)
 	}
 	if there == 0 {
-		if err := s.empty(ctx); err != nil {
-			return err
+		if err := errors.Join(namespace.Open(s.reader, s.Namespace).Leftovers(ctx), s.empty(ctx)); err != nil {
+			return s.unfinished(err)
 		}
 	}
-	ours := store.Namespace{Policy: s.Policy.Version(), Document: s.Policy.Document(), Partitions: s.partitions}
+	ours := store.Namespace{Policy: s.Policy.Version(), Document: s.Policy.Document(), Partitions: s.partitions, Replay: s.replay()}
 	theirs, err := s.redis.Claim(ctx, ours)
 	if err != nil {
-		return err
+		return s.unfinished(err)
 	}
-	if theirs != ours {
-		return fmt.Errorf("namespace %s belongs to a replay under policy version %s over %d partitions, not %s over %d: name another one",
-			s.Namespace, theirs.Policy, theirs.Partitions, ours.Policy, ours.Partitions)
+	s.claimed = theirs == ours
+	return s.joins(theirs, ours)
+}
+
+// replay is what those who share the namespace agree on.
+func (s *servers) replay() store.Replay {
+	r := store.Replay{Inputs: strings.Join(s.inputs, ","), Changes: s.ToTopic}
+	if s.Until != instant.None {
+		r.Until = instant.Format(s.Until)
 	}
-	s.claimed = true
-	return nil
+	return r
+}
+
+// joins tells what keeps the replay out of a namespace that is there.
+func (s *servers) joins(theirs, ours store.Namespace) error {
+	if theirs == ours {
+		return nil
+	}
+	name := s.Namespace
+	switch there, here := theirs.Replay, ours.Replay; {
+	case there.Inputs == "":
+		return fmt.Errorf("namespace %s is no replay's but that of workers, who publish from it: name another one", name)
+	case there.Inputs != here.Inputs:
+		return fmt.Errorf("namespace %s belongs to a replay of %s, not of %s: name another one", name, there.Inputs, here.Inputs)
+	case there.Changes != here.Changes:
+		return fmt.Errorf("namespace %s belongs to a replay with --to-topic %q, not %q: give the same, or name another one", name, there.Changes, here.Changes)
+	case there.Until != here.Until:
+		return fmt.Errorf("namespace %s belongs to a replay with --until %q, not %q: give the same, or name another one", name, there.Until, here.Until)
+	}
+	return fmt.Errorf("namespace %s belongs to a replay under policy version %s over %d partitions, not %s over %d: name another one",
+		name, theirs.Policy, theirs.Partitions, ours.Policy, ours.Partitions)
+}
+
+// unfinished adds to an error about a delete that was cut how to finish it.
+func (s *servers) unfinished(err error) error {
+	if errors.Is(err, namespace.ErrLeftovers) || errors.Is(err, store.ErrDeleted) {
+		return fmt.Errorf("namespace %s: %w: name another one, or finish the delete: tidemark namespace delete --namespace %[1]s", s.Namespace, err)
+	}
+	return err
 }
 
 // empty makes sure that nobody's changes are in the topic for ours.

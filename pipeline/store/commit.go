@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // ErrFenced says that the stored head is not the one expected: another worker
@@ -12,6 +13,14 @@ var ErrFenced = errors.New("the shard's head in Redis is not ours: another worke
 // ErrUnreadable says that what is stored is not what this version writes:
 // another one did, or somebody else. Trying again does not help.
 var ErrUnreadable = errors.New("the shard's hash in Redis cannot be read")
+
+// Deleted is the field of the hashes of a namespace that is being deleted, or
+// was in part.
+const Deleted = "deleted"
+
+// ErrDeleted says that a delete of the namespace has begun: customers may be gone
+// that the shard counts.
+var ErrDeleted = fmt.Errorf("%w: a delete of the namespace has begun", ErrUnreadable)
 
 // Entry is one customer's new value; a nil Value deletes him.
 type Entry struct {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -16,16 +17,34 @@ type Namespace struct {
 	Policy     string // version
 	Document   string // of the policy: what the version is a hash of
 	Partitions int32  // of the inputs
+	Replay     Replay // of whom the namespace is; the zero Replay: of the workers
 }
 
-// claim stores the namespace unless one is stored, and answers what is stored then.
+// Replay is what the processes that replay into a namespace together must agree
+// on beside the policy.
+type Replay struct {
+	Inputs  string // topics, by name, with commas between; empty: this is no replay
+	Changes string // topic; empty: nowhere
+	Until   string // instant; empty: the last event
+}
+
+// fields are the names and values that are stored; those of a replay only where
+// it is one.
+func (n Namespace) fields() []any {
+	fields := []any{"policy", n.Policy, "document", n.Document, "partitions", n.Partitions}
+	if n.Replay.Inputs != "" {
+		fields = append(fields, "replay:inputs", n.Replay.Inputs, "replay:changes", n.Replay.Changes, "replay:until", n.Replay.Until)
+	}
+	return fields
+}
+
+// claim stores the namespace unless one is stored.
 //
-// KEYS: namespace. ARGV: policy version, document, partitions.
+// KEYS: namespace. ARGV: fields and values.
 var claim = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.call('HSET', KEYS[1], 'policy', ARGV[1], 'document', ARGV[2], 'partitions', ARGV[3])
+  redis.call('HSET', KEYS[1], unpack(ARGV))
 end
-return redis.call('HMGET', KEYS[1], 'policy', 'document', 'partitions')
 `)
 
 // Namespace reads what is stored of the namespace itself. Shards may be stored
@@ -35,11 +54,11 @@ func (r *Redis) Namespace(ctx context.Context) (Namespace, error) {
 	if err != nil {
 		return Namespace{}, err
 	}
-	reply, err := client.HMGet(ctx, keys.Namespace(r.config.Namespace), "policy", "document", "partitions").Result()
+	fields, err := client.HGetAll(ctx, keys.Namespace(r.config.Namespace)).Result()
 	if err != nil {
 		return Namespace{}, fmt.Errorf("reading the namespace: %w", explain(err))
 	}
-	return parseNamespace(reply)
+	return parseNamespace(fields)
 }
 
 // Claim stores n unless a namespace is stored already, and returns the one that
@@ -49,23 +68,24 @@ func (r *Redis) Claim(ctx context.Context, n Namespace) (Namespace, error) {
 	if err != nil {
 		return Namespace{}, err
 	}
-	reply, err := claim.Run(ctx, client, []string{keys.Namespace(r.config.Namespace)}, n.Policy, n.Document, n.Partitions).Slice()
-	if err != nil {
+	err = claim.Run(ctx, client, []string{keys.Namespace(r.config.Namespace)}, n.fields()...).Err()
+	if err != nil && !errors.Is(err, redis.Nil) { // the script answers nothing
 		return Namespace{}, fmt.Errorf("storing the namespace: %w", explain(err))
 	}
-	return parseNamespace(reply)
+	return r.Namespace(ctx)
 }
 
-func parseNamespace(reply []any) (Namespace, error) {
-	var text [3]string
-	for i := range min(len(text), len(reply)) {
-		text[i], _ = reply[i].(string)
+func parseNamespace(fields map[string]string) (Namespace, error) {
+	if fields[Deleted] != "" {
+		return Namespace{}, ErrDeleted
 	}
-	n := Namespace{Policy: text[0], Document: text[1]}
-	if text[2] == "" {
+	n := Namespace{Policy: fields["policy"], Document: fields["document"],
+		Replay: Replay{Inputs: fields["replay:inputs"], Changes: fields["replay:changes"], Until: fields["replay:until"]}}
+	partitions := fields["partitions"]
+	if partitions == "" {
 		return n, nil
 	}
-	count, err := strconv.ParseInt(text[2], 10, 32)
+	count, err := strconv.ParseInt(partitions, 10, 32)
 	if err != nil {
 		return Namespace{}, fmt.Errorf("reading the namespace: %w: partitions: %w", ErrUnreadable, err)
 	}

@@ -31,6 +31,15 @@ func TestTheFirstClaimStays(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, n)
 
+	server.FlushAll()
+	replay := Namespace{Policy: "a", Document: "x=1\n", Partitions: 12, Replay: Replay{Inputs: "clicks,purchases", Changes: "trial"}}
+	n, err = r.Claim(t.Context(), replay)
+	require.NoError(t, err)
+	require.Equal(t, replay, n)
+	n, err = r.Claim(t.Context(), first)
+	require.NoError(t, err)
+	require.Equal(t, replay, n)
+
 	server.HSet("tm:shop:namespace", "partitions", "many")
 	_, err = r.Namespace(t.Context())
 	require.ErrorIs(t, err, ErrUnreadable)

@@ -116,6 +116,9 @@ func (s *State) Fields(dst []string) []string {
 // begin at offset 0.
 func ParseState(fields map[string]string, topics []string) (State, error) {
 	s := NewState(topics)
+	if fields[Deleted] != "" {
+		return s, ErrDeleted
+	}
 	r := fieldReader{fields: fields}
 	s.Head = fields["head"]
 	s.Policy = fields["policy"]
