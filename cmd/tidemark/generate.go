@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func generateCommand() *cobra.Command {
 		Long: `Write the events of a simulated shop as lines of JSON to the standard output, or
 with --to-kafka to the inputs of a configuration: purchases by the BG/NBD model with Gamma and Beta distributed customers, visits
 before them and without, refunds, corrections, a few erasures. The same options
-give the same bytes on every machine.
+give the same bytes on every machine; --seed 0 chooses a seed, and tells it.
 
 Lines come in order of time, but for what --disorder and --duplicates do to them.
 With --events, exactly so many lines are written; a shop that would make fewer
@@ -34,19 +35,26 @@ between --from and --to lives faster.
 
 In Kafka, clicks go to the last of kafka.inputs, everything else to the first, each
 to the partition of its customer. Events happen when the shop simulates them, or
-with --live now. With --rate, the n-th line is written n/rate seconds after the
-first; an interrupt ends it with the count of what is acknowledged.`,
+with --live now; ids then hold the seed, because events of the same ids count once.
+Without --live a running worker takes old events for late ones: what it publishes
+is dated now, and events older than the horizon and 7 days have no effect.
+With --rate, the n-th line is written n/rate seconds after the first; an interrupt ends it with the count of what is acknowledged.`,
 		Example: `  tidemark generate > events.jsonl
   tidemark generate --customers 100000 --events 1000000 --zipf 1.1 --seed 7 | gzip > events.jsonl.gz
   tidemark generate --duplicates 0.2 --disorder 0.1 --malformed 0.01 | tidemark replay --embedded --input -
-  tidemark generate --to-kafka -c tidemark.yaml --rate 500 --live --customers 20000 --events 5000000`,
+  tidemark generate --to-kafka -c tidemark.yaml --rate 500 --live --customers 20000 --events 5000000 --seed 0`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.From, o.To = from.ms, to.ms
 			if err := k.check(c); err != nil {
 				return err
 			}
+			if o.Seed == 0 {
+				o.Seed = 1 + uint64(rand.Uint32()) //nolint:gosec // no secret
+				fmt.Fprintf(c.ErrOrStderr(), "the shop of --seed %d\n", o.Seed)
+			}
 			if k.to {
+				o.Signed = k.live
 				return k.generate(c.Context(), o, c.OutOrStdout())
 			}
 			return generate(c.Context(), o, c.OutOrStdout())
@@ -58,7 +66,7 @@ first; an interrupt ends it with the count of what is acknowledged.`,
 	flags.Int64Var(&o.Events, "events", o.Events, "how many lines to write; 0: all until --to")
 	flags.Var(&from, "from", "when the shop opens")
 	flags.Var(&to, "to", "when it closes")
-	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed, another shop")
+	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed, another shop; 0: another one each time")
 	flags.Float64Var(&o.Zipf, "zipf", o.Zipf, "skew of activity over customers, such as 1.1; 0: as the model has it")
 	flags.Float64Var(&o.Duplicates, "duplicates", o.Duplicates, "share of events that are delivered again, up to a week later")
 	flags.Float64Var(&o.Disorder, "disorder", o.Disorder, "share of events that arrive late, by seconds to days")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,21 @@ func TestGenerateDependsOnItsOptionsAlone(t *testing.T) {
 	require.NotEqual(t, first, succeed(t, nil, args...))
 }
 
+func TestGenerateChoosesASeed(t *testing.T) {
+	generate := func(seed string) result {
+		r := tidemark(t, nil, "generate", "--events", "200", "--seed", seed)
+		require.Equal(t, good, r.code, r.stderr)
+		return r
+	}
+	first, second := generate("0"), generate("0")
+	require.NotEqual(t, first.stdout, second.stdout)
+	said := regexp.MustCompile(`^the shop of --seed (\d+)\n$`).FindStringSubmatch(first.stderr)
+	require.NotNil(t, said, first.stderr)
+	again := generate(said[1])
+	require.Equal(t, first.stdout, again.stdout)
+	require.Empty(t, again.stderr)
+}
+
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
@@ -56,7 +72,7 @@ func TestGenerateToKafka(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	generate := "generate --to-kafka -c tidemark.yaml --customers 20 "
-	text := succeed(t, nil, strings.Fields(generate+"--events 500 --rate 5000 --live")...)
+	text := succeed(t, nil, strings.Fields(generate+"--events 500 --rate 5000 --live --seed 9")...)
 	require.Regexp(t, `^wrote 500 lines in \d+\.\d s \([\d,]+/s\)\n$`, text)
 	counts := map[string]int{}
 	for _, topic := range []string{"purchases", "clicks"} {
@@ -66,6 +82,7 @@ func TestGenerateToKafka(t *testing.T) {
 			require.NoError(t, client.Scan(t.Context(), topic, p, 0, end, func(r *recordbatch.Record) error {
 				counts[topic]++
 				require.Equal(t, topic == "clicks", bytes.Contains(r.Value, []byte(`"type":"click"`)))
+				require.Contains(t, string(r.Value), `"id":"e-9-`)
 				require.Contains(t, string(r.Value), time.Now().UTC().Format(`"occurred_at":"2006-`))
 				return nil
 			}))

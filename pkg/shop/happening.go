@@ -43,13 +43,14 @@ const (
 	checkout
 )
 
-// append writes the event as one line of JSON, without the line's end. at is
-// its occurred_at in unix milliseconds.
-func (h *happening) append(dst []byte, at int64) []byte {
+// append writes the event as one line of JSON, without the line's end. mark is the
+// shop's in its ids, at its occurred_at in unix milliseconds.
+func (h *happening) append(dst []byte, mark string, at int64) []byte {
 	if h.kind == bad {
 		return h.appendBad(dst, at)
 	}
 	dst = append(dst, `{"id":"e-`...)
+	dst = append(dst, mark...)
 	dst = strconv.AppendUint(dst, h.number, 10)
 	dst = append(dst, `","type":"`...)
 	dst = append(dst, h.kind.name()...)
@@ -62,7 +63,7 @@ func (h *happening) append(dst []byte, at int64) []byte {
 	case click:
 		dst = h.appendClick(dst)
 	case purchase, refund:
-		dst = h.appendOrder(dst)
+		dst = h.appendOrder(dst, mark)
 	}
 	return append(dst, '}')
 }
@@ -83,8 +84,9 @@ func (h *happening) appendClick(dst []byte) []byte {
 	return dst
 }
 
-func (h *happening) appendOrder(dst []byte) []byte {
+func (h *happening) appendOrder(dst []byte, mark string) []byte {
 	dst = append(dst, `,"order_id":"o-`...)
+	dst = append(dst, mark...)
 	dst = strconv.AppendUint(dst, h.order, 10)
 	dst = append(dst, '"')
 	if h.amount != whole {

@@ -12,6 +12,7 @@ type Options struct {
 	Events    int64  // stop after this many lines; 0: when To is reached
 	From, To  int64  // events have From ≤ occurred_at < To
 	Seed      uint64 // another seed, another shop
+	Signed    bool   // ids of events and orders hold the seed, so that shops can share a log
 
 	// Zipf is the exponent of the skew of activity: customer k lives
 	// proportionally to k^-Zipf fast, so that with 1.1 a few customers make most

@@ -3,6 +3,7 @@ package shop
 import (
 	"fmt"
 	"math/bits"
+	"strconv"
 )
 
 // Line is one line of the shop's log.
@@ -19,8 +20,9 @@ type Shop struct {
 	noise  noise
 	limit  int64 // lines still to come; negative: until the shop closes
 	origin int64
-	span   int64 // of the shop, real
-	lived  int64 // of the shop, natural: what the span stands for, never less
+	span   int64  // of the shop, real
+	lived  int64  // of the shop, natural: what the span stands for, never less
+	mark   string // of its ids
 	line   []byte
 }
 
@@ -57,6 +59,9 @@ func open(o Options) *Shop {
 	if o.Events > 0 {
 		s.limit = o.Events
 	}
+	if o.Signed {
+		s.mark = strconv.FormatUint(o.Seed, 10) + "-"
+	}
 	s.life.open(o)
 	s.noise.open(o)
 	return s
@@ -68,7 +73,7 @@ func (s *Shop) Next() (Line, bool) {
 	if !ok {
 		return Line{}, false
 	}
-	s.line = h.append(s.line[:0], s.real(h.at))
+	s.line = h.append(s.line[:0], s.mark, s.real(h.at))
 	line := Line{Value: s.line, At: s.real(at), Bad: h.kind == bad}
 	if !line.Bad {
 		line.Customer = h.customer + 1

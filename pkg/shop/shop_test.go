@@ -58,6 +58,28 @@ func TestTheSameSeedGivesTheSameBytesOnEveryMachine(t *testing.T) {
 	require.NotEqual(t, sum(Default()), sum(other))
 }
 
+// Shops that sign share a log without sharing an event or an order, and are
+// otherwise the same.
+func TestASignedShop(t *testing.T) {
+	o := noisy()
+	o.Seed = 42
+	var plain, signed [][]byte
+	lived(t, o, func(l Line) { plain = append(plain, bytes.Clone(l.Value)) })
+	o.Signed = true
+	lived(t, o, func(l Line) { signed = append(signed, bytes.Clone(l.Value)) })
+	require.Len(t, signed, len(plain))
+	orders := 0
+	for i, line := range signed {
+		if bytes.HasPrefix(plain[i], []byte(`{"id":"e-`)) {
+			require.True(t, bytes.HasPrefix(line, []byte(`{"id":"e-42-`)), "%s", line)
+			orders += bytes.Count(line, []byte(`"order_id":"o-42-`))
+		}
+		line = bytes.ReplaceAll(line, []byte("e-42-"), []byte("e-"))
+		require.Equal(t, string(plain[i]), string(bytes.ReplaceAll(line, []byte("o-42-"), []byte("o-"))))
+	}
+	require.Positive(t, orders)
+}
+
 func TestPurchasesFollowTheirModel(t *testing.T) {
 	for name, browsing := range map[string]float64{"purchases alone": 0, "with visits between them": 2.5} {
 		t.Run(name, func(t *testing.T) {
