@@ -32,7 +32,9 @@
 // two positions of a shard the order of one customer's records across topics, and
 // the stream time of each, are free within bounds. A chain of changes is right if
 // some choice gives exactly this chain, byte by byte, and nothing else; a change
-// is missing if none does.
+// is missing if none does. By the wall clock stream time may be ahead of every
+// event, which shows in no record: what became of events is counted over all ways
+// that explain a customer (tally.go).
 //
 // After a rollback of Redis that lost published changes (the shard's counter
 // adopted tells) the positions no longer lie on one line, and adopted customers

@@ -64,8 +64,8 @@ func (w *rewound) dated() bool {
 		}
 		tombstone := w.buried(f)
 		buried = buried || tombstone != none
-		missing = missing || tombstone == none || w.told(f) == none
-		if w.s.hash.clock >= max(f.at, w.told(f))+w.s.v.rules.horizon {
+		missing = missing || tombstone == none || w.c.told(f) == none
+		if w.s.hash.clock >= max(f.at, w.c.told(f))+w.s.v.rules.horizon {
 			return false
 		}
 	}
@@ -211,7 +211,7 @@ func (w *rewound) take(f *fact, at int64) outcome {
 // applied is the instant at which a forget was applied, least where nothing
 // tells it.
 func (w *rewound) applied(f *fact, least int64) int64 {
-	first, second := w.told(f), w.buried(f)
+	first, second := w.c.told(f), w.buried(f)
 	if w.stored {
 		first, second = second, first
 	}
@@ -226,9 +226,9 @@ func (w *rewound) applied(f *fact, least int64) int64 {
 }
 
 // told is the instant of a forget by the change that it made.
-func (w *rewound) told(f *fact) int64 {
+func (c *customer) told(f *fact) int64 {
 	at := none
-	for _, t := range w.c.chain {
+	for _, t := range c.chain {
 		if t.kind == kindForget && t.position.offsets[f.topic] == f.offset+1 {
 			at = max(at, t.at)
 		}
@@ -285,7 +285,10 @@ func (w *rewound) open(forget *fact) {
 	for i := range w.c.facts {
 		f := &w.c.facts[i]
 		if f.topic != forget.topic && (f.at <= until || !known) || f.topic == forget.topic && !known && f.offset > forget.offset {
-			w.s.either[f.topic]++
+			for _, room := range w.s.room {
+				room[f.topic][applied]++
+				room[f.topic][erased]++
+			}
 		}
 	}
 }

@@ -25,18 +25,14 @@ func (s *shard) verifyLive(c *customer) {
 		s.vague = true // the events behind the failure were not applied
 		return
 	}
-	for topic, counts := range n.tallies {
-		for i, name := range outcomeNames {
-			s.counts[topic][name] += counts[i]
-		}
-	}
-	s.dropped[0] += n.p.dropped
+	end := n.p.clone() // what is compared; the tally goes on from where n stands
+	t := x.tally(n)
+	s.add(t)
 	if n.p.nextAt != none && n.p.nextAt <= s.hash.clock && !n.silent {
 		s.report.Due++
 	}
-	s.setApart(c, x.stale, x.floor)
-	s.compare(c, &n.p)
-	s.dropped[1] += n.p.dropped
+	s.setApart(c, t.most.stale() > 0, x.floor)
+	s.compare(c, &end)
 }
 
 // node is a place on a way: which records of the customer were consumed, which
@@ -49,7 +45,8 @@ type node struct {
 	silent  bool  // nothing is published yet
 	pending bool  // silence is over, and he has not been told of
 	forced  int   // topic of which the next fact has to come, -1: free
-	tallies [][outcomes]int64
+	dated   bool  // kept for another stream time, not for another order
+	tallies tallies
 }
 
 // search tries ways until one explains everything.
@@ -64,6 +61,7 @@ type search struct {
 	stale     bool
 	floor     bool
 	exhausted bool // gave up
+	lost      bool // gave up another stream time
 }
 
 // failure is why a way ended.
@@ -83,12 +81,17 @@ const (
 func (x *search) run() *node {
 	topics := len(x.s.v.Inputs)
 	n := &node{p: newPerson(), taken: make([]int, topics), least: none, silent: x.s.hash.silent() != nil,
-		forced: -1, tallies: make([][outcomes]int64, topics)}
+		forced: -1, tallies: make(tallies, topics)}
 	x.failure.far = -1
+	return x.follow(n)
+}
+
+// follow goes on from a place, and from the open choices where that leads nowhere.
+func (x *search) follow(n *node) *node {
 	limit := maxSteps + 2*len(x.c.facts) + 2*len(x.c.chain)
 	for n != nil {
 		if x.steps++; x.steps > limit {
-			x.exhausted = true
+			x.exhausted, x.lost = true, true
 			return nil
 		}
 		over, f := x.step(n)
@@ -111,6 +114,11 @@ func (x *search) back(n *node, f *failure) *node {
 	if f.far > x.failure.far {
 		x.failure = *f
 	}
+	return x.pop()
+}
+
+// pop takes the last open choice that leads to a new place.
+func (x *search) pop() *node {
 	for len(x.open) > 0 {
 		last := len(x.open) - 1
 		next := x.open[last]
@@ -124,7 +132,7 @@ func (x *search) back(n *node, f *failure) *node {
 
 // known reports whether the search has gone on from an equal place before.
 func (x *search) known(n *node) bool {
-	key := fmt.Sprint(n.taken, n.told, n.least, n.silent, n.forced, n.p.forgottenAt, n.p.floor, n.p.digest())
+	key := fmt.Sprint(n.taken, n.told, n.least, n.silent, n.forced, n.p.forgottenAt, n.p.floor, n.p.digest(), n.tallies, n.p.dropped)
 	if x.seen == nil {
 		x.seen = map[string]bool{}
 	}
@@ -147,10 +155,11 @@ func (p *person) digest() uint64 {
 func (x *search) fork(n *node, change func(*node)) {
 	if len(x.open) >= maxOpen {
 		x.exhausted = true // if it comes to that: the oldest choice is given up
+		x.lost = x.lost || x.open[0].dated
 		x.open = slices.Delete(x.open, 0, 1)
 	}
 	c := *n
-	c.p = n.p.clone()
+	c.p, c.dated = n.p.clone(), false
 	c.taken, c.tallies = slices.Clone(n.taken), slices.Clone(n.tallies)
 	change(&c)
 	x.open = append(x.open, &c)
@@ -398,7 +407,7 @@ func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 			x.sensitive = true
 			x.fork(n, func(n *node) {
 				n.taken[f.topic]--
-				n.least, n.forced = at, int(f.topic)
+				n.least, n.forced, n.dated = at, int(f.topic), true
 			})
 		}
 	}
@@ -409,6 +418,12 @@ func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 		s := x.c.stored
 		if s != nil && s.person.forgottenAt <= most && s.person.forgetID == xxhash.Sum64String(f.id) {
 			return s.person.forgottenAt
+		}
+		if n.p.forgottenAt != none && n.p.forgetID == xxhash.Sum64String(f.id) && least < n.p.forgottenAt+r.horizon {
+			return none // a repeat
+		}
+		for i := range x.c.facts {
+			later(x.c.facts[i].at) // then it would be erased behind the forget
 		}
 		return none
 	}
@@ -425,10 +440,16 @@ func (x *search) finish(n *node) *failure {
 	if c := x.next(n); c != nil {
 		return contradicts(c.name(), string(c.value), "no such change")
 	}
-	if !x.sensitive || x.c.stored == nil {
+	if !x.sensitive {
 		return nil
 	}
 	end := n.p.clone()
+	if x.c.stored == nil {
+		if end.expire(x.s.v.rules, x.s.hash.clock); end.empty() {
+			return nil
+		}
+		return &failure{what: "customer", found: "not in Redis", want: end.describe()}
+	}
 	got := x.c.stored.person.clone()
 	if l := x.s.differing(&customer{stored: &stored{person: got}}, &end); l != nil {
 		return &failure{what: l.what, found: l.found, want: l.want}

@@ -20,7 +20,7 @@ type shard struct {
 	samples samples
 	linear  bool               // it never went back behind what was published
 	counts  []map[string]int64 // recomputed, by topic
-	either  []int64            // by topic: of how many events it is not known whether they were applied or erased
+	room    [2]tallies         // by how much the counted outcomes may be less, and more, as the log leaves them open
 	dropped [2]int64           // refunds that waited in vain: at least, at most
 	sizes   [states]int64      // of the stored customers
 	armed   int64              // of them
@@ -65,8 +65,8 @@ func (s *shard) run(ctx context.Context) error {
 	s.samples.topics = len(s.v.Inputs)
 	for range s.v.Inputs {
 		s.counts = append(s.counts, map[string]int64{})
-		s.either = append(s.either, 0)
 	}
+	s.room = [2]tallies{make(tallies, len(s.v.Inputs)), make(tallies, len(s.v.Inputs))}
 	for s.slice = range s.slices {
 		if err := s.verifySlice(ctx); err != nil {
 			return err
