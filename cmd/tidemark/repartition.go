@@ -19,6 +19,7 @@ import (
 func repartitionCommand() *cobra.Command {
 	var from []string
 	var to string
+	var toEnd bool
 	c := &cobra.Command{
 		Use:   "repartition -c FILE --from TOPIC…",
 		Short: "Forward events that are keyed otherwise to an input",
@@ -27,12 +28,20 @@ partitions, to an input of the configuration: each to the partition of its custo
 keyed by customer_id, with the time of its record (header tidemark-timestamp). What
 tells no customer goes to the dead letters.
 
-It runs until it is interrupted, comes to rest within 5 seconds, and goes on later
-where it was: the offsets of its consumer group, tidemark-<namespace>-repartition,
-are all that it keeps. Any number of processes share the work. A crash repeats
-events and loses none; of a partition's events, one customer's stay in order.`,
+Events are forwarded in the order of event time, so that a dense topic does not come
+too late behind a sparse one. Only what one process forwards is in that order: let
+one process forward all topics of a history longer than the policy's horizon, and
+others join it when it has caught up. --to-end ends when everything there is has been
+forwarded (of a process that shares the work: of its partitions).
+
+Otherwise it runs until it is interrupted, comes to rest within 5 seconds, and goes
+on later where it was: the offsets of its consumer group are all that it keeps.
+Processes with the same --to share the group, tidemark-<namespace>-repartition-<to>.
+Kafka forgets an idle group's offsets after offsets.retention.minutes, 7 days by
+default; then everything is forwarded again. That, or a crash, repeats events and
+loses none; of a partition's events, one customer's stay in order.`,
 		Example: `  tidemark repartition -c tidemark.yaml --from old-purchases --to purchases
-  tidemark repartition -c tidemark.yaml --from clicks-eu,clicks-us --to clicks`,
+  tidemark repartition -c tidemark.yaml --from clicks-eu,clicks-us --to clicks --to-end`,
 		Args: cobra.NoArgs,
 	}
 	flags := c.Flags()
@@ -40,6 +49,7 @@ events and loses none; of a partition's events, one customer's stay in order.`,
 	file := configFlag(c, "the configuration of the namespace")
 	flags.StringSliceVar(&from, "from", nil, "topics to forward")
 	flags.StringVar(&to, "to", "", "the input to forward to; not needed where there is only one")
+	flags.BoolVar(&toEnd, "to-end", false, "end when everything there is has been forwarded")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		loaded, err := loadConfig(*file)
 		if err != nil {
@@ -53,7 +63,7 @@ events and loses none; of a partition's events, one customer's stay in order.`,
 		}
 		log := workerLog(loaded.Log, c.ErrOrStderr())
 		defer func() { _ = log.Sync() }() // stderr cannot always be synced
-		return runRepartition(c.Context(), loaded, from, to, c.OutOrStdout(), log)
+		return runRepartition(c.Context(), loaded, from, to, toEnd, c.OutOrStdout(), log)
 	}
 	return c
 }
@@ -84,7 +94,7 @@ func checkRepartition(c *config.Config, from []string, to string) error {
 	return nil
 }
 
-func runRepartition(ctx context.Context, c *config.Config, from []string, to string, stdout io.Writer, log *zap.Logger) (err error) {
+func runRepartition(ctx context.Context, c *config.Config, from []string, to string, toEnd bool, stdout io.Writer, log *zap.Logger) (err error) {
 	where, err := servers(c)
 	if err != nil {
 		return err
@@ -99,9 +109,10 @@ func runRepartition(ctx context.Context, c *config.Config, from []string, to str
 		Client:  connection.Client,
 		Sink:    connection.Large,
 		Letters: connection.Ports().Letters,
-		Group:   c.Group() + "-repartition",
+		Group:   c.Group() + "-repartition-" + to, // inputs are fed apart from each other
 		From:    from,
 		To:      to,
+		ToEnd:   toEnd,
 		Policy:  c.Policy,
 		Log:     log,
 	})

@@ -44,6 +44,16 @@ func TestRepartition(t *testing.T) {
 	require.Equal(t, good, <-code, stderr.String())
 	require.Equal(t, "forwarded 1 record, 1 record to the dead letters\n", stdout.String())
 	require.Contains(t, stderr.String(), `"msg":"forwarding"`)
+
+	// It goes on where it was; the other input is fed from the beginning.
+	for to, says := range map[string]string{
+		"clicks":    "forwarded 0 records, 0 records to the dead letters\n",
+		"purchases": "forwarded 1 record, 1 record to the dead letters\n",
+	} {
+		r := tidemark(t, nil, "repartition", "-c", "tidemark.yaml", "--from", "old-clicks", "--to", to, "--to-end")
+		require.Equal(t, good, r.code, r.stderr)
+		require.Equal(t, says, r.stdout, to)
+	}
 }
 
 func TestRepartitionMisused(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -15,8 +16,10 @@ import (
 )
 
 const (
-	fetchBytes     = 8 << 20 // of one fetch
-	partitionBytes = 1 << 20 // of one partition in it
+	fetchBytes     = 8 << 20  // of one fetch
+	partitionBytes = 1 << 20  // of one partition in it, at most
+	leastBytes     = 64 << 10 // of one partition in it, at least
+	heldBytes      = 64 << 20 // of all partitions, fetched and not forwarded
 	longPoll       = time.Second
 	writeAtOnce    = 8 // partitions
 	firstPause     = 100 * time.Millisecond
@@ -30,12 +33,12 @@ func (s *stage) forward(ctx, owned context.Context, generation *kafka.Generation
 	reading, stop := context.WithCancel(owned)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
-	positions, err := s.positions(reading, generation)
+	lanes, err := s.lanes(reading, generation)
 	if err != nil {
 		return unlessOver(reading, err)
 	}
-	s.Log.Info("forwarding", zap.Strings("from", s.From), zap.String("to", s.To), zap.Int("partitions", len(positions)))
-	if len(positions) == 0 {
+	s.Log.Info("forwarding", zap.Strings("from", s.From), zap.String("to", s.To), zap.Int("partitions", len(lanes)))
+	if len(lanes) == 0 && !s.ToEnd {
 		<-reading.Done()
 		return nil
 	}
@@ -44,27 +47,46 @@ func (s *stage) forward(ctx, owned context.Context, generation *kafka.Generation
 	defer abandon()
 	defer context.AfterFunc(reading, func() { time.AfterFunc(restTimeout, abandon) })()
 
-	for told := time.Now(); reading.Err() == nil; {
-		b, err := s.read(reading, positions)
+	for wait := time.Duration(0); reading.Err() == nil; {
+		brought, err := s.fetch(reading, lanes, wait)
 		if err != nil {
 			return unlessOver(reading, err)
 		}
-		if b.empty() {
-			continue
+		b, err := merge(lanes, &s.sorter)
+		if err != nil {
+			return err
 		}
-		if err := s.write(working, b); err != nil {
-			return unlessOver(working, err)
+		if !b.empty() {
+			if err := s.write(working, b); err != nil {
+				return unlessOver(working, err)
+			}
+			if err := generation.CommitOffsets(b.next); err != nil {
+				return s.uncommitted(err)
+			}
+			s.tell()
 		}
-		if err := generation.CommitOffsets(b.next); err != nil {
-			return s.uncommitted(err)
+		done := allCaughtUp(lanes)
+		if done && s.ToEnd {
+			return errAtEnd
 		}
-		b.move(positions)
-		if time.Since(told) > tellEvery {
-			told = time.Now()
-			s.Log.Info("forwarded so far", zap.Int64("records", s.forwarded.Load()), zap.Int64("dead_letters", s.rejected.Load()))
+		// A broker whose partitions are all caught up must not keep the others waiting.
+		wait = 0
+		if done || !brought {
+			wait = longPoll
 		}
 	}
 	return nil
+}
+
+// errAtEnd says that all there is of the share is forwarded.
+var errAtEnd = errors.New("at the end")
+
+// tell says now and then how far it is.
+func (s *stage) tell() {
+	if time.Since(s.told) > tellEvery {
+		s.told = time.Now()
+		s.Log.Info("forwarded so far", zap.Int64("records", s.forwarded.Load()), zap.Int64("dead_letters", s.rejected.Load()))
+	}
 }
 
 // unlessOver is the error, unless the context is over: then it is its doing.
@@ -94,56 +116,78 @@ func (s *stage) uncommitted(err error) error {
 	return nil
 }
 
-// positions are where the share begins.
-func (s *stage) positions(ctx context.Context, generation *kafka.Generation) ([]source.Position, error) {
-	var all []source.Position
+// lanes are the partitions of the share, each where it begins.
+func (s *stage) lanes(ctx context.Context, generation *kafka.Generation) ([]*lane, error) {
+	var all []*lane
 	for _, topic := range s.From {
 		for _, p := range generation.Assignments[topic] {
-			at := source.Position{Topic: topic, Partition: int32(p.ID), Offset: p.Offset, MaxBytes: partitionBytes}
-			if at.Offset < 0 { // the group has committed nothing
-				start, _, err := s.Client.Bounds(ctx, topic, at.Partition)
+			offset := p.Offset
+			if offset < 0 { // the group has committed nothing
+				start, _, err := s.Client.Bounds(ctx, topic, int32(p.ID))
 				if err != nil {
 					return nil, err
 				}
-				at.Offset = start
+				offset = start
 			}
-			all = append(all, at)
+			all = append(all, newLane(topic, int32(p.ID), offset))
 		}
+	}
+	for _, l := range all {
+		l.at.MaxBytes = int32(min(max(heldBytes/len(all), leastBytes), partitionBytes))
 	}
 	return all, nil
 }
 
-// read fetches once and sorts what came. A partition that cannot be read in
-// passing is left for the next time.
-func (s *stage) read(ctx context.Context, positions []source.Position) (*batch, error) {
-	answers, err := s.Client.Fetch(ctx, positions, longPoll, fetchBytes)
-	b := newBatch(s.sorter.partitions)
-	if err != nil {
-		return b, passing(ctx, err)
+// fetch fetches once for the lanes that have nothing to take, and says whether
+// that brought anything. A partition that cannot be read in passing is left for
+// the next time.
+func (s *stage) fetch(ctx context.Context, lanes []*lane, wait time.Duration) (brought bool, err error) {
+	var asked []*lane
+	var positions []source.Position
+	for _, l := range lanes {
+		if !l.ready {
+			asked, positions = append(asked, l), append(positions, l.at)
+		}
 	}
+	answers, err := s.Client.Fetch(ctx, positions, wait, fetchBytes)
+	if err != nil {
+		return false, s.passing(ctx, err)
+	}
+	var missed error
 	for i := range answers {
 		a := &answers[i]
 		switch {
 		case source.OutOfRange(a.Err):
-			return b, fmt.Errorf("%s/%d does not have offset %d, up to which it was forwarded: retention has deleted what was not, or the topic is another one; "+
+			return false, fmt.Errorf("%s/%d does not have offset %d, up to which it was forwarded: retention has deleted what was not, or the topic is another one; "+
 				"to go on with what there is, move the offset of group %s with kafka-consumer-groups.sh --reset-offsets: %w", a.Topic, a.Partition, a.Offset, s.Group, a.Err)
 		case a.Err != nil:
-			if err := passing(ctx, a.Err); err != nil {
-				return b, err
+			if !source.Temporary(a.Err) {
+				return false, a.Err
 			}
+			missed = a.Err
 		default:
-			if err := s.sorter.sort(b, a, time.Now().UnixMilli()); err != nil {
-				return b, err
+			l := asked[slices.IndexFunc(asked, func(l *lane) bool { return l.at.Partition == a.Partition && l.at.Topic == a.Topic })]
+			if err := l.fill(a, &s.sorter); err != nil {
+				return false, err
 			}
+			brought = brought || len(a.Raw) > 0
 		}
 	}
-	return b, nil
+	if missed != nil {
+		return brought, s.passing(ctx, missed)
+	}
+	return brought, nil
 }
 
 // passing waits a little after an error that passes; another one it returns.
-func passing(ctx context.Context, err error) error {
+// Everything may wait for the partition that does not answer, so it says so.
+func (s *stage) passing(ctx context.Context, err error) error {
 	if !source.Temporary(err) {
 		return err
+	}
+	if time.Since(s.told) > tellEvery {
+		s.told = time.Now()
+		s.Log.Warn("reading; trying again, and what is later waits for it", zap.Error(err))
 	}
 	return pause(ctx, firstPause)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
+	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/partition"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -94,7 +95,7 @@ type running struct {
 }
 
 func (w *world) start(edit func(*Options)) *running {
-	o := Options{Client: w.client, Sink: w.producer, Letters: deadletter.NewWriter(w.client, w.producer, "dead"), Group: "tidemark-shop-repartition",
+	o := Options{Client: w.client, Sink: w.producer, Letters: deadletter.NewWriter(w.client, w.producer, "dead"), Group: "tidemark-shop-repartition-purchases",
 		From: []string{"old", "older"}, To: "purchases", Policy: policy.Default(), Log: zap.NewNop()}
 	if edit != nil {
 		edit(&o)
@@ -254,6 +255,93 @@ func TestWhatTellsNoCustomerGoesToTheDeadLetters(t *testing.T) {
 	require.Equal(t, []string{"old/4@0 malformed", "old/4@1 missing_field", "old/4@2 unknown_type", "old/4@3 missing_field", "old/4@4 oversized"}, reasons)
 }
 
+// A sparse topic reaches its end at once, which is years after where a dense one
+// is by then: read at their own pace, most of the dense one would be too late.
+func TestHistoryLongerThanTheHorizonComesInOrder(t *testing.T) {
+	const (
+		each  = 2000 // of a KiB, so a fetch brings half
+		years = 4
+		year  = 365 * 24 * int64(time.Hour/time.Millisecond)
+	)
+	began := time.Now().UnixMilli() - years*year
+	for name, dated := range map[string]bool{"by the records' times": false, "by occurred_at": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			history := func(topic string, number int32, count int) {
+				var records []sink.Record
+				for n := range count {
+					at, when := began+int64(n)*years*year/int64(count), ""
+					if dated {
+						when = fmt.Sprintf(`,"occurred_at":%q`, time.UnixMilli(at).UTC().Format(time.RFC3339Nano))
+						at = time.Now().UnixMilli()
+					}
+					records = append(records, sink.Record{Time: at, Value: fmt.Appendf(nil, `{"id":"%s-%d-%d","type":"click","customer_id":"c-%d","page":%q%s}`,
+						topic, number, n, n%50, strings.Repeat("x", 1024), when)})
+				}
+				_, err := w.producer.Produce(soon(t), topic, number, records)
+				require.NoError(t, err)
+			}
+			for p := range int32(2) {
+				history("old", p, each)
+			}
+			history("older", 0, 40)
+			// Of no account, since it moves no clock: what lies behind goes on.
+			_, err := w.producer.Produce(soon(t), "old", 2, []sink.Record{{Value: []byte(`{"id":"e","type":"click","customer_id":"c-1","action":1}`)}})
+			require.NoError(t, err)
+			history("old", 2, 40)
+
+			r := w.start(func(o *Options) { o.ToEnd = true })
+			<-r.over
+			require.NoError(t, r.err)
+			require.Equal(t, Summary{Forwarded: 2*each + 81}, r.summary)
+			reasons := map[event.Reason]int{}
+			for p, some := range w.records("purchases") {
+				decoder, err := event.NewDecoder(policy.Default())
+				require.NoError(t, err)
+				latest := instant.None
+				for _, r := range some {
+					var e event.Event
+					reason := decoder.Decode(r.Value, event.Record{Timestamp: source.Timestamp(&r), Partition: int32(p), Partitions: newPartitions, Latest: latest}, &e)
+					reasons[reason]++
+					if reason == event.OK {
+						require.GreaterOrEqual(t, e.Time, latest)
+						latest = e.Time
+					}
+				}
+			}
+			require.Equal(t, map[event.Reason]int{event.OK: 2*each + 80, event.BadValue: 1}, reasons)
+		})
+	}
+}
+
+// Once it is caught up, a partition without traffic holds nobody back, nor does
+// one whose next record claims to be of the future.
+func TestAQuietPartitionHoldsNobodyBack(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.producer.Produce(soon(t), "older", 0, []sink.Record{{Value: []byte(click(99, 0)), Time: time.Now().Add(1000 * time.Hour).UnixMilli()}})
+	require.NoError(t, err)
+	w.fill(1, 10, 0)
+	r := w.start(nil)
+	w.await("purchases", 11)
+	w.fill(1, 10, 10)
+	w.await("purchases", 21)
+	require.Equal(t, Summary{Forwarded: 21}, r.finish(t))
+}
+
+// A partition that has not answered yet may hold what is earlier than all else.
+func TestAPartitionThatDoesNotAnswerIsWaitedFor(t *testing.T) {
+	s := &sorter{partitions: 1}
+	quiet, waiting := newLane("old", 0, 0), newLane("old", 1, 0)
+	waiting.ready, waiting.end = true, 1
+	b, err := merge([]*lane{quiet, waiting}, s)
+	require.NoError(t, err)
+	require.True(t, b.empty())
+	quiet.end = 0
+	b, err = merge([]*lane{quiet, waiting}, s)
+	require.NoError(t, err)
+	require.Len(t, b.records[0], 1)
+}
+
 // A crash between the acknowledgement and the commit repeats, and loses nothing.
 func TestACrashBeforeTheCommitOnlyRepeats(t *testing.T) {
 	w := newWorld(t)
@@ -354,7 +442,7 @@ func TestWhatRetentionDeletedIsNotPassedOverInSilence(t *testing.T) {
 	r = w.start(nil)
 	<-r.over
 	require.ErrorContains(t, r.err, "forwarding to purchases: old/2 does not have offset 10, up to which it was forwarded")
-	require.ErrorContains(t, r.err, "move the offset of group tidemark-shop-repartition")
+	require.ErrorContains(t, r.err, "move the offset of group tidemark-shop-repartition-purchases")
 }
 
 func TestTopicsThatAreMissing(t *testing.T) {

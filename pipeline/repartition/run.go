@@ -43,6 +43,7 @@ type Options struct {
 	Group   string   // of consumers: what it has committed is not forwarded again
 	From    []string // topics
 	To      string   // an input
+	ToEnd   bool     // end when everything there is of this member's share is forwarded
 	Policy  *policy.Policy
 	Log     *zap.Logger
 }
@@ -53,8 +54,9 @@ type Summary struct {
 	Rejected  int64 // records written to the dead letters
 }
 
-// Run forwards what comes until ctx ends, and then brings what it has taken to
-// rest, within 5 seconds. It takes part in the group with any number of others.
+// Run forwards what comes until ctx ends, or with ToEnd what there is, and then
+// brings what it has taken to rest, within 5 seconds. It takes part in the group
+// with any number of others; only what one forwards is in the order of time.
 // What a server says in passing is waited out; other errors end it, with nothing
 // lost.
 func Run(ctx context.Context, o Options) (Summary, error) {
@@ -72,11 +74,12 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 type stage struct {
 	Options
 	sorter              sorter
+	told                time.Time // when the log last heard of it
 	forwarded, rejected atomic.Int64
 }
 
 func newStage(ctx context.Context, o Options) (*stage, error) {
-	s := &stage{Options: o}
+	s := &stage{Options: o, told: time.Now()}
 	// The group would have the brokers create a topic that does not exist.
 	for _, topic := range o.From {
 		if _, err := o.Client.Partitions(ctx, topic); err != nil {
@@ -128,7 +131,10 @@ func (s *stage) run(ctx context.Context) error {
 		}
 		over := make(chan error, 1)
 		generation.Start(func(owned context.Context) { over <- s.forward(ctx, owned, generation) })
-		if err := <-over; err != nil || ctx.Err() != nil {
+		switch err := <-over; {
+		case errors.Is(err, errAtEnd):
+			return nil
+		case err != nil || ctx.Err() != nil:
 			return err
 		}
 	}
