@@ -50,7 +50,7 @@ With --rate, the n-th line is written n/rate seconds after the first; an interru
 				return err
 			}
 			if o.Seed == 0 {
-				o.Seed = 1 + uint64(rand.Uint32()) //nolint:gosec // no secret
+				o.Seed = 1 + uint64(rand.Uint32())
 				fmt.Fprintf(c.ErrOrStderr(), "the shop of --seed %d\n", o.Seed)
 			}
 			if k.to {
