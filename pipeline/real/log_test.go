@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +24,9 @@ import (
 func anyTime() map[string]string {
 	return map[string]string{"max.message.bytes": "2097152", "message.timestamp.after.max.ms": "9223372036854775807"}
 }
+
+// brokerPatience is how long brokers may be away.
+const brokerPatience = 30 * time.Second
 
 // log is source and sink over topics of its own, which it knows by other names.
 type log struct {
@@ -85,8 +89,16 @@ func (l *log) Trim(topic string, partition int32, to int64) error {
 // read returns everything in a partition, and the position behind it.
 func (l *log) read(t *testing.T, topic string, partition int32) (all []recordbatch.Record, next int64) {
 	t.Helper()
-	start, end, err := l.Bounds(topic, partition)
-	require.NoError(t, err)
+	var start, end int64
+	// A broker that was killed meanwhile has left dead connections, which the first
+	// request on each finds out.
+	require.NoError(t, real.Await(l.ctx, brokerPatience, func(context.Context) (err error) {
+		start, end, err = l.Bounds(topic, partition)
+		if err != nil && !source.Temporary(err) {
+			require.NoError(t, err)
+		}
+		return err
+	}))
 	for next = start; next < end; {
 		answers, err := l.Fetch([]source.Position{{Topic: topic, Partition: partition, Offset: next, MaxBytes: 8 << 20}}, 8<<20)
 		require.NoError(t, err)
