@@ -26,7 +26,7 @@ mutants: ## planted bugs: each must be caught
 	go test -tags mutants ./pipeline/sim -count=1 -v -run TestMutants
 
 test-real: ## with Kafka and Redis as in production, which it starts itself (Java 17, Maven, redis-server)
-	go test -tags real -count=1 -timeout 15m ./pipeline/real
+	go test -tags real -count=1 -timeout 15m $(FLAGS) ./pipeline/real
 
 fuzz: ## each fuzzer for FUZZTIME
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
