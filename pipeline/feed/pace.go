@@ -3,6 +3,8 @@ package feed
 import (
 	"context"
 	"time"
+
+	"github.com/tidemark/tidemark/pipeline/source"
 )
 
 // tick is the least time between two batches: what is due within it goes at once.
@@ -26,7 +28,7 @@ func (p *Pace) Due(ctx context.Context, done int64, limit int) (int, error) {
 	}
 	for wait := time.Duration(0); ; wait = max(tick, p.at(done+1)-time.Since(p.began)) {
 		if wait > 0 {
-			if err := sleep(ctx, wait); err != nil {
+			if err := source.Pause(ctx, wait); err != nil {
 				return 0, err
 			}
 		}
@@ -39,15 +41,4 @@ func (p *Pace) Due(ctx context.Context, done int64, limit int) (int, error) {
 // at is when the n-th event is due.
 func (p *Pace) at(n int64) time.Duration {
 	return time.Duration(float64(n) / p.rate * float64(time.Second))
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

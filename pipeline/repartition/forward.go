@@ -189,18 +189,7 @@ func (s *stage) passing(ctx context.Context, err error) error {
 		s.told = time.Now()
 		s.Log.Warn("reading; trying again, and what is later waits for it", zap.Error(err))
 	}
-	return pause(ctx, firstPause)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return source.Pause(ctx, firstPause)
 }
 
 // write returns when everything of the batch is acknowledged.
@@ -245,7 +234,7 @@ func (s *stage) retry(ctx context.Context, write func() error) error {
 		if wait == longestPause {
 			s.Log.Warn("writing; trying again", zap.Error(err))
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := source.Pause(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func (c *Client) Scan(ctx context.Context, topic string, partition int32, from, 
 		if tries++; tries > scanRetries || (!Temporary(err) && !errors.Is(err, errStuck)) {
 			return fmt.Errorf("reading %s/%d from offset %d: %w", topic, partition, at, err)
 		}
-		if err := pause(ctx, scanPause); err != nil {
+		if err := Pause(ctx, scanPause); err != nil {
 			return err
 		}
 	}
@@ -83,7 +83,8 @@ func (c *Client) scan(ctx context.Context, at Position, to int64, visit func(*re
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, or returns the error of ctx if that ends first.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
