@@ -100,17 +100,23 @@ func TestRunEmbedded(t *testing.T) {
 		require.Contains(t, out.String(), "potential since")
 		return nil
 	}))
-	_, metrics := body(t, url+"/metrics")
-	for _, line := range []string{
-		`tidemark_records_total{outcome="applied",topic="purchases"} 1`,
-		`tidemark_customers{dimension="lifecycle",segment="potential"} 1`,
-		`tidemark_changes_total{cause="event",dimension="lifecycle",from="none",to="potential"} 1`,
-		`tidemark_shards{state="live"} 12`,
-		`tidemark_takeovers_total{cause="start"} 12`,
-	} {
-		require.Contains(t, metrics, line+"\n")
-	}
-	require.NotContains(t, metrics, "c-42")
+	// Readers see a commit before its worker has counted it.
+	require.NoError(t, real.Await(t.Context(), 30*time.Second, func(context.Context) error {
+		_, metrics := body(t, url+"/metrics")
+		require.NotContains(t, metrics, "c-42")
+		for _, line := range []string{
+			`tidemark_records_total{outcome="applied",topic="purchases"} 1`,
+			`tidemark_customers{dimension="lifecycle",segment="potential"} 1`,
+			`tidemark_changes_total{cause="event",dimension="lifecycle",from="none",to="potential"} 1`,
+			`tidemark_shards{state="live"} 12`,
+			`tidemark_takeovers_total{cause="start"} 12`,
+		} {
+			if !strings.Contains(metrics, line+"\n") {
+				return fmt.Errorf("the metrics have no %s: %s", line, metrics)
+			}
+		}
+		return nil
+	}))
 	code, text := body(t, url+"/livez")
 	require.Equal(t, http.StatusOK, code)
 	var report struct{ OK bool }
