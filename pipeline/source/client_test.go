@@ -232,7 +232,7 @@ func TestACancelledContextEndsALongPoll(t *testing.T) {
 	})
 	_, err := c.Fetch(ctx, positions(1), time.Minute, 1<<20)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), 30*time.Second)
 
 	write(t, c, 0, "after")
 	answers, err := c.Fetch(soon(t), positions(1), 0, 1<<20)
