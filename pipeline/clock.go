@@ -28,7 +28,7 @@ func SystemClock() func() Clock {
 	begin := time.Now()
 	return func() Clock {
 		now := time.Now()
-		return Clock{Now: now.UnixMilli(), Tick: now.Sub(begin).Milliseconds()}
+		return Clock{Now: now.UnixMilli() + clockShift(), Tick: now.Sub(begin).Milliseconds()}
 	}
 }
 

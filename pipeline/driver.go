@@ -17,6 +17,14 @@ import (
 // How long one I/O may take before its answer counts as lost.
 const ioTimeout = 10 * time.Second
 
+// Moments of an I/O at which a build with fail points can end the process
+// (failpoint_on.go): before it is begun, and after it was done but before the
+// shard knows.
+const (
+	before = "before"
+	after  = "after"
+)
+
 // driver runs one shard: it tells the state machine what happened and starts
 // what it asks for. It decides nothing.
 type driver struct {
@@ -152,7 +160,11 @@ func (d *driver) start(ctx context.Context, op *Op) {
 		d.running.Go(func() {
 			bounded, cancel := context.WithTimeout(ctx, ioTimeout)
 			defer cancel()
+			pass(op.Kind, before)
 			d.perform(bounded, op)
+			if op.Err == nil {
+				pass(op.Kind, after)
+			}
 			d.answer(ctx, op)
 		})
 	}
@@ -247,8 +259,12 @@ func newSessionWorker(parent context.Context, d *driver) *sessionWorker {
 				return
 			case op := <-w.ops:
 				op.begun = time.Now() // not when it was queued behind others
+				pass(op.Kind, before)
 				if op.Err = err; err == nil {
 					perform(ctx, session, op)
+				}
+				if op.Err == nil {
+					pass(op.Kind, after)
 				}
 				d.answer(ctx, op)
 			}
