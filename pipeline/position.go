@@ -48,6 +48,11 @@ func parsePosition(raw []byte) (position, error) {
 	if err := json.Unmarshal(raw, &wire); err != nil {
 		return position{}, fmt.Errorf("reading header %s: %w", headerAt, err)
 	}
+	for topic, next := range wire.Offsets {
+		if next < 0 {
+			return position{}, fmt.Errorf("reading header %s: offset %d of %s is negative", headerAt, next, topic)
+		}
+	}
 	p := position{offsets: wire.Offsets, clock: instant.None}
 	if wire.StreamTime != nil {
 		ms, ok := instant.Parse(*wire.StreamTime)

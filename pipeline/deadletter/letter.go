@@ -103,14 +103,15 @@ func (p *places) has(i int) bool {
 func (l *Letter) describe(headers []sink.Header, at places) error {
 	value := func(n int) string { return string(headers[at[n]].Value) }
 	l.Reason, l.Topic = value(0), value(1)
-	partition, err := strconv.ParseInt(value(2), 10, 32)
+	partition, err := strconv.ParseUint(value(2), 10, 31) // neither is ever negative
 	if err != nil {
 		return fmt.Errorf("header %s: %w", HeaderPartition, err)
 	}
-	l.Partition = int32(partition)
-	if l.Offset, err = strconv.ParseInt(value(3), 10, 64); err != nil {
+	offset, err := strconv.ParseUint(value(3), 10, 63)
+	if err != nil {
 		return fmt.Errorf("header %s: %w", HeaderOffset, err)
 	}
+	l.Partition, l.Offset = int32(partition), int64(offset)
 	ms, ok := instant.Parse(value(4))
 	if !ok {
 		return fmt.Errorf("header %s: %q is not a time", HeaderRejectedAt, value(4))

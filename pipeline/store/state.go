@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"sort"
 	"strconv"
 	"strings"
@@ -122,10 +123,13 @@ func ParseState(fields map[string]string, topics []string) (State, error) {
 	r := fieldReader{fields: fields}
 	s.Head = fields["head"]
 	s.Policy = fields["policy"]
-	s.Partitions = int32(r.int("partitions", 0))
+	s.Partitions = int32(r.count("partitions", math.MaxInt32))
 	s.Clock = r.int("clock", instant.None)
-	s.Pub = r.int("pub", 0)
+	s.Pub = r.count("pub", math.MaxInt64)
 	r.json("adopt", &s.Adopt)
+	if s.Adopt != nil && s.Adopt.Offsets == nil {
+		s.Adopt.Offsets = map[string]int64{} // what is found further on is added to it
+	}
 	r.json("start", &s.Start)
 	s.Changes = r.int("changes", 0)
 	s.Dropped = r.int("dropped", 0)
@@ -135,7 +139,7 @@ func ParseState(fields map[string]string, topics []string) (State, error) {
 	}
 	for i := range s.Topics {
 		t := &s.Topics[i]
-		t.Next = r.int("next:"+t.Name, 0)
+		t.Next = r.count("next:"+t.Name, math.MaxInt64)
 		t.Last, t.Checksum = r.last("last:" + t.Name)
 		t.Greatest = r.int("max:"+t.Name, instant.None)
 		r.counts("n:"+t.Name, &t.Counts)
@@ -232,6 +236,15 @@ func (r *fieldReader) int(field string, absent int64) int64 {
 	return v
 }
 
+// count reads an offset or a number of something, 0 where it is absent.
+func (r *fieldReader) count(field string, most int64) int64 {
+	v := r.int(field, 0)
+	if v < 0 || v > most {
+		r.fail(field, fmt.Errorf("%d is out of range", v))
+	}
+	return v
+}
+
 func (r *fieldReader) json(field string, into any) {
 	if raw := r.fields[field]; raw != "" {
 		if err := json.Unmarshal([]byte(raw), into); err != nil {
@@ -247,6 +260,9 @@ func (r *fieldReader) last(field string) (int64, uint64) {
 	}
 	offset, sum, _ := strings.Cut(raw, ":")
 	o, err := strconv.ParseInt(offset, 10, 64)
+	if err == nil && o < -1 {
+		err = fmt.Errorf("%d is out of range", o)
+	}
 	if err != nil {
 		r.fail(field, err)
 	}
