@@ -117,16 +117,7 @@ func (c *Cluster) follow(ctx context.Context) error {
 		if err := node.Do(ctx, "CLUSTER", "REPLICATE", master); err != nil {
 			return err
 		}
-		err = Await(ctx, redisTimeout, func(ctx context.Context) error {
-			return node.do(ctx, func(client *redis.Client) error {
-				info, err := client.InfoMap(ctx, "replication").Result()
-				if err == nil && info["Replication"]["master_link_status"] != "up" {
-					err = errors.New("a replica is not linked to its master")
-				}
-				return err
-			})
-		})
-		if err != nil {
+		if err := node.linked(ctx); err != nil {
 			return err
 		}
 	}
@@ -193,15 +184,7 @@ func (c *Cluster) promote(ctx context.Context, replica *Redis) error {
 	if err := replica.Do(ctx, "CLUSTER", "FAILOVER"); err != nil {
 		return err
 	}
-	return Await(ctx, patience, func(ctx context.Context) error {
-		return replica.do(ctx, func(client *redis.Client) error {
-			info, err := client.InfoMap(ctx, "replication").Result()
-			if err == nil && info["Replication"]["role"] != "master" {
-				err = errors.New("it is still a replica")
-			}
-			return err
-		})
-	})
+	return Await(ctx, patience, replica.leads)
 }
 
 // Close kills all nodes and removes their files.

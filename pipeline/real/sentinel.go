@@ -49,7 +49,7 @@ func (s *Sentinels) start(settings []string) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
-	if err := s.follow(ctx, s.servers[1], s.servers[0]); err != nil {
+	if err := s.servers[1].Follow(ctx, s.servers[0]); err != nil {
 		return err
 	}
 	if s.ports, err = freePorts(sentinels); err != nil {
@@ -82,27 +82,6 @@ func (s *Sentinels) watch(i, port int) error {
 		s.processes = append(s.processes, p)
 	}
 	return err
-}
-
-// follow makes one server the replica of another, and waits until it has what
-// that one has.
-func (s *Sentinels) follow(ctx context.Context, replica, master *Redis) error {
-	if err := replica.Do(ctx, "REPLICAOF", "127.0.0.1", master.port); err != nil {
-		return err
-	}
-	return s.linked(ctx, replica)
-}
-
-func (s *Sentinels) linked(ctx context.Context, replica *Redis) error {
-	return Await(ctx, redisTimeout, func(ctx context.Context) error {
-		return replica.do(ctx, func(c *redis.Client) error {
-			info, err := c.InfoMap(ctx, "replication").Result()
-			if err == nil && info["Replication"]["master_link_status"] != "up" {
-				err = errors.New("the replica is not linked to its master")
-			}
-			return err
-		})
-	})
 }
 
 // agree fails while a sentinel does not know the others and the replica.
@@ -170,7 +149,7 @@ func (s *Sentinels) FailOver(ctx context.Context) error {
 		err = old.Restart()
 	}
 	if err == nil {
-		err = s.linked(ctx, old)
+		err = old.linked(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("failing over: %w", err)
