@@ -2,6 +2,7 @@ package real
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -34,17 +35,19 @@ func (b *broker) configure(voters string, replicas int) error {
 		return err
 	}
 	listeners := "PLAINTEXT://" + address(b.port)
+	advertised := listeners
 	protocols := "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
 	for _, l := range b.further {
 		listeners += fmt.Sprintf(",%s://%s", l.name, address(l.port))
-		protocols += fmt.Sprintf(",%s:%s", l.name, l.name)
+		advertised += fmt.Sprintf(",%s://%s", l.name, address(cmp.Or(l.advertised, l.port)))
+		protocols += fmt.Sprintf(",%s:%s", l.name, cmp.Or(l.protocol, l.name))
 	}
 	lines := []string{
 		"process.roles=broker,controller",
 		fmt.Sprintf("node.id=%d", b.id),
 		"controller.quorum.voters=" + voters,
 		fmt.Sprintf("listeners=%s,CONTROLLER://%s", listeners, address(b.controller)),
-		"advertised.listeners=" + listeners,
+		"advertised.listeners=" + advertised,
 		"listener.security.protocol.map=" + protocols,
 		"inter.broker.listener.name=PLAINTEXT",
 		"controller.listener.names=CONTROLLER",

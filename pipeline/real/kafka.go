@@ -24,7 +24,9 @@ const brokerTimeout = 90 * time.Second
 type Kafka struct {
 	dir     string
 	jars    string
+	voters  string
 	brokers []*broker
+	routes  []Route
 }
 
 // StartKafka starts a cluster of so many brokers and returns when all of them
@@ -37,9 +39,12 @@ func StartKafka(brokers int, jvm ...string) (*Kafka, error) {
 }
 
 func startKafka(brokers int, jvm []string, further ...listener) (*Kafka, error) {
-	k, err := newKafka(brokers, jvm, further)
+	k, err := newKafka(brokers, jvm)
 	if err != nil {
 		return nil, fmt.Errorf("starting Kafka: %w", err)
+	}
+	for _, b := range k.brokers {
+		b.further = further
 	}
 	if err := k.start(); err != nil {
 		return nil, fmt.Errorf("starting Kafka: %w", errors.Join(err, k.Close()))
@@ -47,7 +52,7 @@ func startKafka(brokers int, jvm []string, further ...listener) (*Kafka, error) 
 	return k, nil
 }
 
-func newKafka(brokers int, jvm []string, further []listener) (*Kafka, error) {
+func newKafka(brokers int, jvm []string) (*Kafka, error) {
 	jars, err := kafkaJars()
 	if err != nil {
 		return nil, err
@@ -63,15 +68,11 @@ func newKafka(brokers int, jvm []string, further []listener) (*Kafka, error) {
 	k := &Kafka{dir: dir, jars: jars}
 	var voters []string
 	for i := range brokers {
-		b := &broker{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1)), port: ports[2*i], controller: ports[2*i+1], further: further, jvm: jvm}
+		b := &broker{id: i + 1, dir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1)), port: ports[2*i], controller: ports[2*i+1], jvm: jvm}
 		k.brokers = append(k.brokers, b)
 		voters = append(voters, fmt.Sprintf("%d@%s", b.id, address(b.controller)))
 	}
-	for _, b := range k.brokers {
-		if err := b.configure(strings.Join(voters, ","), min(brokers, 3)); err != nil {
-			return nil, errors.Join(err, k.Close())
-		}
-	}
+	k.voters = strings.Join(voters, ",")
 	return k, nil
 }
 
@@ -80,7 +81,11 @@ func (k *Kafka) start() error {
 	var starting sync.WaitGroup
 	for i, b := range k.brokers {
 		starting.Go(func() {
-			if errs[i] = b.format(k.jars); errs[i] == nil {
+			errs[i] = b.configure(k.voters, min(len(k.brokers), 3))
+			if errs[i] == nil {
+				errs[i] = b.format(k.jars)
+			}
+			if errs[i] == nil {
 				errs[i] = b.start(k.jars)
 			}
 		})
@@ -249,7 +254,11 @@ func (k *Kafka) Close() error {
 			b.process.kill() // there is nothing to save
 		}
 	}
-	return os.RemoveAll(k.dir)
+	var errs []error
+	for _, r := range k.routes {
+		errs = append(errs, r.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(k.dir))...)
 }
 
 // request asks with a client of another making than the engine's.

@@ -23,9 +23,11 @@ const (
 
 // listener is a further way into a broker.
 type listener struct {
-	name     string // also the security protocol
-	port     int
-	settings []string
+	name       string
+	protocol   string // of its security; empty: the name is it
+	port       int
+	advertised int // the port that clients are told; 0: its own
+	settings   []string
 }
 
 // StartSecuredKafka starts one broker that also listens for clients who say who
