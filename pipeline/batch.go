@@ -7,6 +7,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/change"
+	"github.com/tidemark/tidemark/pkg/planted"
 )
 
 // idleCommit is how many ms a shard without events keeps to itself that stream
@@ -170,7 +171,7 @@ func (s *Shard) committed(op *Op) {
 	if op.Kind == OpCommit {
 		s.writingTimer = noTimer
 	}
-	if op.Kind == OpCommit && s.cfg.Durable && !mutated(DurabilityIgnored) {
+	if op.Kind == OpCommit && s.cfg.Durable && !planted.DurabilityIgnored.On() {
 		s.undurable = op.From
 		return
 	}

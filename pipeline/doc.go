@@ -33,6 +33,6 @@
 // and a Redis that went back in time. stop.go lists what a shard does not go on
 // with.
 //
-// silence.go is the first start on a log with history. mutant.go names the
-// planted bugs that the simulator (sim) must catch.
+// silence.go is the first start on a log with history. mutate.go has the larger of
+// the planted bugs (pkg/planted) that the simulator (sim) must catch.
 package pipeline

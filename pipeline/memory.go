@@ -5,6 +5,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/change"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -40,7 +41,7 @@ func (s *Shard) scan() *Op {
 		return s.start(&Op{Kind: OpLoad, Customers: names(s.missing)})
 	}
 	if len(s.open.dirty) > 0 {
-		if mutated(PubMovedEarly) {
+		if planted.PubMovedEarly.On() {
 			s.state.Pub = s.take.scan.end
 		}
 		return s.commit()
@@ -200,7 +201,7 @@ func (s *Shard) adopt(t *told) {
 	e := t.entry
 	p := &e.profile
 	was := p.Segment
-	if !mutated(VersionRetaken) {
+	if !planted.VersionRetaken.On() {
 		p.Version = t.Version
 	}
 	p.Segment, p.Since = t.To, t.EffectiveAt

@@ -1,24 +1,31 @@
 package pipeline
 
 import (
+	"slices"
+
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 )
 
-// The planted bugs that need more than a condition where they strike. Without
+// The planted bugs (pkg/planted) that need more than a condition where they strike. Without
 // the build tag each of these returns its argument.
+
+// boundary is the stream time up to which deadlines fire.
+func boundary(t int64) int64 {
+	if planted.BoundaryOff.On() {
+		return t - 1
+	}
+	return t
+}
 
 // mutateEvent loses what a refund takes back that came before its order.
 func mutateEvent(p *profile.Profile, ev *event.Event) *event.Event {
-	if !mutated(RefundBeforeOrderLost) || ev.Type != event.Refund {
+	known := func(o profile.Order) bool { return o.ID == ev.OrderID && o.Purchased() }
+	if ev.Type != event.Refund || slices.ContainsFunc(p.Orders, known) || !planted.RefundBeforeOrderLost.On() {
 		return ev
-	}
-	for i := range p.Orders {
-		if p.Orders[i].ID == ev.OrderID && p.Orders[i].Purchased() {
-			return ev
-		}
 	}
 	lost := *ev
 	lost.Amount, lost.Whole = 0, false
@@ -27,7 +34,7 @@ func mutateEvent(p *profile.Profile, ev *event.Event) *event.Event {
 
 // mutateGreatest forgets which events are too late.
 func mutateGreatest(latest int64) int64 {
-	if mutated(GreatestForgotten) {
+	if latest != instant.None && planted.GreatestForgotten.On() {
 		return instant.None
 	}
 	return latest
@@ -35,7 +42,7 @@ func mutateGreatest(latest int64) int64 {
 
 // mutateCommit moves the offsets a batch ahead of the state.
 func (s *Shard) mutateCommit(c *store.Commit) *store.Commit {
-	if mutated(StateAfterOffsets) {
+	if planted.StateAfterOffsets.On() {
 		c.Customers, s.heldBack = s.heldBack, c.Customers
 	}
 	return c
@@ -43,7 +50,7 @@ func (s *Shard) mutateCommit(c *store.Commit) *store.Commit {
 
 // mutateLive sends a commit again whose answer was lost, under the new head.
 func (s *Shard) mutateLive() {
-	if !mutated(LostReplyIsFailure) || s.resend == nil {
+	if s.resend == nil || !planted.LostReplyIsFailure.On() {
 		return
 	}
 	again := s.resend

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 )
 
 // Causes of a take-over besides the kinds of I/O that failed.
@@ -64,7 +65,7 @@ func (s *Shard) Done(op *Op, c Clock) {
 // buried takes the answer to a write of dead letters: an error means again, and
 // that the shard waits.
 func (s *Shard) buried(op *Op) {
-	if op.Err != nil && !mutated(LettersDropped) {
+	if op.Err != nil && !planted.LettersDropped.On() {
 		s.refusals++
 		s.retryAt = s.tick + s.backoff(s.refusals)
 		return
@@ -77,11 +78,11 @@ func (s *Shard) buried(op *Op) {
 // shard's memory is worth nothing, take over again. Whether a lost reply meant
 // success is never guessed.
 func (s *Shard) doubt(op *Op) {
-	if op.Kind == OpCommit && mutated(LostReplyIsSuccess) && !fenced(op.Err) {
+	if op.Kind == OpCommit && !fenced(op.Err) && planted.LostReplyIsSuccess.On() {
 		s.committed(op)
 		return
 	}
-	if op.Kind == OpCommit && mutated(LostReplyIsFailure) && !fenced(op.Err) {
+	if op.Kind == OpCommit && !fenced(op.Err) && planted.LostReplyIsFailure.On() {
 		s.resend = op.Commit
 	}
 	if errors.Is(op.Err, store.ErrUnreadable) {
@@ -108,7 +109,7 @@ func (s *Shard) begin(cause string) {
 	s.take = takeOver{}
 	s.cause = cause
 	s.tally.TakeOvers[cause]++
-	if s.cache == nil || !mutated(MemoryKept) {
+	if s.cache == nil || !planted.MemoryKept.On() {
 		s.cache = newCache(s.cfg.Limits.CacheBytes)
 	}
 	s.staged, s.missing, s.changes = nil, nil, nil

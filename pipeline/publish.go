@@ -1,6 +1,9 @@
 package pipeline
 
-import "github.com/tidemark/tidemark/pipeline/sink"
+import (
+	"github.com/tidemark/tidemark/pipeline/sink"
+	"github.com/tidemark/tidemark/pkg/planted"
+)
 
 // publish sends stored changes to Kafka, one request at a time, so that the
 // changes of a customer arrive in the order of their versions.
@@ -16,7 +19,7 @@ func (s *Shard) publish() *Op {
 // the same bytes are sent again, and whoever reads them drops the repeat by its
 // version.
 func (s *Shard) published(op *Op) {
-	if op.Err != nil && !mutated(AckAssumed) {
+	if op.Err != nil && !planted.AckAssumed.On() {
 		s.unpublished++
 		s.publishAt = s.tick + s.backoff(s.unpublished)
 		if sink.TooLarge(op.Err) && len(op.Records) > 1 {

@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/customer"
 	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -242,7 +243,7 @@ func (s *Shard) collect() {
 				continue
 			}
 			if first < 0 || l.head.event.Time < s.lanes[first].head.event.Time ||
-				mutated(TiesReversed) && l.head.event.Time == s.lanes[first].head.event.Time {
+				l.head.event.Time == s.lanes[first].head.event.Time && planted.TiesReversed.On() {
 				first = i
 			}
 		}
@@ -331,7 +332,7 @@ func (s *Shard) accept(st *staged) {
 	e, ev := st.entry, &st.event
 	p := &e.profile
 	now := max(s.state.Clock, ev.Time)
-	if mutated(StreamTimeBack) {
+	if now != ev.Time && planted.StreamTimeBack.On() {
 		now = ev.Time
 	}
 	was := p.Segment
@@ -339,7 +340,7 @@ func (s *Shard) accept(st *staged) {
 	if p.Mark == profile.Adopted && !s.released {
 		outcome = s.rules.Absorb(p, ev, now)
 	} else {
-		if !mutated(TimersAfterEvent) {
+		if !planted.TimersAfterEvent.On() {
 			s.settle(e, now)
 		}
 		s.changes, outcome = s.rules.Apply(p, e.id, mutateEvent(p, ev), now, s.silent(), s.changes[:0])
@@ -353,7 +354,7 @@ func (s *Shard) accept(st *staged) {
 		trace, _ := st.record.Header(headerTrace)
 		s.emit(e, now, trace, source.Timestamp(&st.record))
 	}
-	if mutated(TimersAfterEvent) {
+	if planted.TimersAfterEvent.On() {
 		s.settle(e, now)
 	}
 	s.touched(e, was)
@@ -413,7 +414,7 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte, since int64) {
 		s.open.moves.Add(c)
 		s.state.Changes++
 	}
-	if mutated(SentBeforeStored) {
+	if planted.SentBeforeStored.On() {
 		s.outbox.stored = len(s.outbox.entries)
 	}
 	s.changes = s.changes[:0]

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -66,11 +67,11 @@ func (s *Shard) endSilence() {
 // have come to where the world had been told about.
 func (s *Shard) release() {
 	adopt := s.state.Adopt
-	if adopt == nil || s.released || s.silent() || s.state.Clock < adopt.Clock && !mutated(ReleasedEarly) {
+	if adopt == nil || s.released || s.silent() || s.state.Clock < adopt.Clock && !planted.ReleasedEarly.On() {
 		return
 	}
 	for i := range s.state.Topics {
-		if t := &s.state.Topics[i]; t.Next < adopt.Offsets[t.Name] && !mutated(ReleasedEarly) {
+		if t := &s.state.Topics[i]; t.Next < adopt.Offsets[t.Name] && !planted.ReleasedEarly.On() {
 			return
 		}
 	}

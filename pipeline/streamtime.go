@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 )
 
 // waits reports that an input with nothing buffered may still bring a record
@@ -21,7 +22,7 @@ func (s *Shard) waits() bool {
 // wall clock it is caught up, by the events' clock its end is reached.
 func (s *Shard) exhausted(l *lane) bool {
 	if s.cfg.WallClock {
-		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace)) || mutated(CaughtUpTooSoon) && l.drained()
+		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace)) || l.drained() && planted.CaughtUpTooSoon.On()
 	}
 	return l.drained() && s.reachedEnd(l, l.position)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/planted"
 )
 
 // phase is how far an ownership is.
@@ -198,7 +199,7 @@ func (s *Shard) compareChanges() {
 	}
 	s.take.scan = newScan(min(max(s.state.Pub, b.Start), b.End), b.End)
 	s.phase = phaseScan
-	if mutated(ChangesForgotten) {
+	if planted.ChangesForgotten.On() {
 		s.live()
 	}
 }
@@ -212,7 +213,7 @@ func (s *Shard) live() {
 	for i := range s.lanes {
 		t := &s.state.Topics[i]
 		s.lanes[i].topic = t.Name
-		if !mutated(NoRewind) || s.lanes[i].ask == 0 {
+		if s.lanes[i].ask == 0 || !planted.NoRewind.On() {
 			s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), mutateGreatest(t.Greatest))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 )
 
@@ -34,7 +35,7 @@ func (s *Shard) arm(e *entry) {
 	if want == p.Armed {
 		return
 	}
-	if want == instant.None || p.Armed == instant.None || want < p.Armed && !mutated(DeadlineOverslept) || want == adoptedTimer ||
+	if want == instant.None || p.Armed == instant.None || want < p.Armed && !planted.DeadlineOverslept.On() || want == adoptedTimer ||
 		p.Armed == adoptedTimer || p.Armed <= s.state.Clock {
 		p.Armed = want
 		s.open.rearm(e)
@@ -78,7 +79,7 @@ func (s *Shard) due(op *Op) {
 		came++
 		s.staged = append(s.staged, staged{lane: -1, entry: s.entry(t.Customer)})
 	}
-	if came == len(op.Timers) && came == op.Limit && !mutated(PieceForgotten) {
+	if came == len(op.Timers) && came == op.Limit && !planted.PieceForgotten.On() {
 		s.nextTimer = op.Timers[came-1].At
 	}
 	if walking {
