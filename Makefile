@@ -5,7 +5,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 SEEDS ?= 300
 
-.PHONY: help build test race lint fuzz bench bench-go bench-peers bench-smoke golden mutants sim test-real tidy ci
+.PHONY: help build test race lint fuzz bench bench-go bench-peers bench-smoke faults golden mutants sim test-real tidy ci
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ mutants: ## planted bugs: each must be caught
 
 test-real: ## with Kafka and Redis as in production, which it starts itself (Java 17, Maven, redis-server)
 	go test -tags real -count=1 -timeout 15m $(FLAGS) ./pipeline/real
+
+faults: ## every fault on real processes: FAULT=<row>, FAULTS=<flags> (docs/reliability.md)
+	go run ./pipeline/faults -out bin/faults $(if $(FAULT),-fault $(FAULT)) $(FAULTS)
 
 fuzz: ## each fuzzer for FUZZTIME
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \

@@ -21,34 +21,41 @@ const stopTimeout = 20 * time.Second
 type process struct {
 	cmd    *exec.Cmd
 	output string
-	exited chan struct{}
+	exited <-chan struct{}
 }
 
 func launch(dir, path string, args ...string) (*process, error) {
-	p := &process{output: filepath.Join(dir, "output"), exited: make(chan struct{})}
+	p := &process{output: filepath.Join(dir, "output")}
 	log, err := os.OpenFile(p.output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", path, err)
 	}
 	defer func() { _ = log.Close() }()  // the process has its own
 	p.cmd = exec.Command(path, args...) //nolint:gosec // java or redis-server of the PATH, with values of ours
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = dir, log, log, dieWithParent()
-	started := make(chan error)
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
+	if p.exited, err = Start(p.cmd); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Start starts a process that ends with this one, however this one ends. exited is
+// closed when it has; how it ended is in the command's state.
+func Start(cmd *exec.Cmd) (exited <-chan struct{}, err error) {
+	cmd.SysProcAttr = dieWithParent()
+	started, gone := make(chan error), make(chan struct{})
 	go func() {
 		// Linux ends the process with the thread that started it, so that thread
 		// waits, and serves nobody else.
 		runtime.LockOSThread()
-		err := p.cmd.Start()
+		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait() // how it ended shows in its output
-			close(p.exited)
+			_ = cmd.Wait() // the state says it
+			close(gone)
 		}
 	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("starting %s: %w", path, err)
-	}
-	return p, nil
+	return gone, <-started
 }
 
 // ready waits until the server answers, or says why it does not.
