@@ -1,25 +1,38 @@
 package verify
 
-// silence goes one step through the history that was read without publishing:
-// its order follows from the log, as an input that has not reached its end is
-// waited for.
+// silence goes one step through the history that was read without publishing.
+// Up to the ends of the first start its order follows from the log, as an input
+// that has not come there is waited for. What lies behind them may have come
+// whenever it was written: by its time, behind records of other inputs that are
+// later, or when silence was over.
 func (x *search) silence(n *node) (over bool, f *failure) {
 	ended := x.s.hash.silent().Ended
-	topic := x.firstSilent(n)
-	if topic < 0 {
+	heads, first := x.silentHeads(n)
+	if n.forced >= 0 {
+		first, n.forced = n.forced, -1
+	}
+	if first < 0 {
 		if ended == nil {
 			return true, x.finish(n)
 		}
 		x.endSilence(n, *ended)
 		return false, nil
 	}
-	fact := &x.c.facts[x.c.byTopic[topic][n.taken[topic]]]
-	if ended != nil && fact.offset >= x.s.hash.start.Ends[x.s.v.Inputs[topic]] {
-		// It may have come when silence was over.
-		x.fork(n, func(n *node) { x.endSilence(n, *ended) })
+	if x.arrivedLater(heads[first]) {
+		waited := false // for some other input, which has history left
+		for topic, head := range heads {
+			if head != nil && topic != first {
+				x.fork(n, func(n *node) { n.forced = topic })
+				waited = waited || !x.arrivedLater(head)
+			}
+		}
+		if ended != nil && !waited {
+			x.fork(n, func(n *node) { x.endSilence(n, *ended) })
+		}
 	}
+	fact := heads[first]
 	n.least = max(n.least, fact.at, fact.least)
-	n.taken[topic]++
+	n.taken[first]++
 	n.p.pass(x.s.v.rules, n.least)
 	if x.take(n, fact, n.least) == applied {
 		n.p.look(x.s.v.rules, n.least)
@@ -27,19 +40,27 @@ func (x *search) silence(n *node) (over bool, f *failure) {
 	return false, nil
 }
 
-// firstSilent is the topic of the next fact that belongs to the silence, -1 if
-// there is none.
-func (x *search) firstSilent(n *node) int {
+// silentHeads are the next facts that may belong to the silence, by topic, and the
+// topic of the one that comes first by its time; -1 if there is none.
+func (x *search) silentHeads(n *node) (heads []*fact, first int) {
+	heads = make([]*fact, len(x.c.byTopic))
 	first, at := -1, int32(0)
 	for topic, list := range x.c.byTopic {
-		if n.taken[topic] == len(list) {
+		if n.taken[topic] == len(list) || !x.c.facts[list[n.taken[topic]]].silent {
 			continue
 		}
-		if i := list[n.taken[topic]]; x.c.facts[i].silent && (first < 0 || i < at) {
+		i := list[n.taken[topic]]
+		if heads[topic] = &x.c.facts[i]; first < 0 || i < at {
 			first, at = topic, i
 		}
 	}
-	return first
+	return heads, first
+}
+
+// arrivedLater reports a fact that was perhaps not yet in the log at the first
+// start.
+func (x *search) arrivedLater(f *fact) bool {
+	return f.offset >= x.s.hash.start.Ends[x.s.v.Inputs[f.topic]]
 }
 
 // endSilence lets the deadlines up to its end pass without a word.
