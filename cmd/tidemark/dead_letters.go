@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -139,18 +140,34 @@ What is still bad comes back as a new dead letter: a malformed record stays one 
 a release reads it. Letters stay in their topic, so say with --since and --until which
 ones are meant; events that were sent twice count once. So --limit sends the first
 letters each time, and does not continue where the last retry ended. Letters of
-topics that are no inputs (of repartition) are passed over and counted.`,
+topics that are no inputs (of repartition) are passed over and counted.
+
+To repair letters, write them to a file with list --output json, change keys, values
+or headers there (what is not text is in value_base64), take out the lines that are
+to stay, and give the file with --repaired: its lines are sent in the place of all
+that the topic holds, each to the partition of the customer that it names now, with
+the time that its record had.`,
 		Example: `  tidemark dead-letters retry -c tidemark.yaml --dry-run
-  tidemark dead-letters retry -c tidemark.yaml --reason misplaced --since 2026-03-01 --until 2026-03-02T12:00:00Z`,
+  tidemark dead-letters retry -c tidemark.yaml --reason misplaced --since 2026-03-01 --until 2026-03-02T12:00:00Z
+  tidemark dead-letters list -c tidemark.yaml --reason bad_value --output json > letters.jsonl
+  tidemark dead-letters retry -c tidemark.yaml --repaired letters.jsonl`,
 		Args: cobra.NoArgs,
 	}
 	f := addLetterFlags(c, "send at most so many, the first ones each time; 0: all")
 	c.Flags().Lookup("reason").Usage = "of these reasons, such as misplaced,future_dated (default: all but too_late and oversized)"
+	repaired := c.Flags().String("repaired", "", "send the letters of this file, lines of list --output json that were mended; - is stdin")
 	dry := c.Flags().Bool("dry-run", false, "say what would be sent, and send nothing")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		filter, err := f.filter()
 		if err != nil {
 			return err
+		}
+		mended, err := openRepaired(*repaired, c.InOrStdin())
+		if err != nil {
+			return err
+		}
+		if mended != nil {
+			defer func() { _ = mended.Close() }() // it was only read
 		}
 		loaded, err := loadConfig(*f.file)
 		if err != nil {
@@ -159,6 +176,9 @@ topics that are no inputs (of repartition) are passed over and counted.`,
 		return withConnection(loaded, func(connection *pipeline.Connection) error {
 			retry := &deadletter.Retry{Source: connection.Client, Log: connection.Large, Topic: loaded.Kafka.Topics.DeadLetters,
 				Inputs: inputs(loaded), Policy: loaded.Policy, Filter: filter, Limit: f.limit, DryRun: *dry}
+			if mended != nil {
+				retry.Repaired = mended
+			}
 			done, err := retry.Run(c.Context())
 			if done == nil {
 				return err
@@ -168,6 +188,21 @@ topics that are no inputs (of repartition) are passed over and counted.`,
 		})
 	}
 	return c
+}
+
+// openRepaired opens the file of --repaired, nil where none is named.
+func openRepaired(name string, stdin io.Reader) (io.ReadCloser, error) {
+	switch name {
+	case "":
+		return nil, nil
+	case "-":
+		return io.NopCloser(stdin), nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening the repaired letters: %w", err)
+	}
+	return file, nil
 }
 
 func tellRetried(w io.Writer, done *deadletter.Retried, dry bool) error {

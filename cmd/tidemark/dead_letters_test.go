@@ -91,6 +91,25 @@ func TestDeadLettersRetryTellsWhatItLeavesOut(t *testing.T) {
 	require.Equal(t, "would send back 1 letter: 1 too_late\n", tidemark(t, nil, append(retry, "--reason", "too_late")...).stdout)
 }
 
+func TestDeadLettersRepaired(t *testing.T) {
+	client := letters(t)
+	list := tidemark(t, nil, "dead-letters", "list", "-c", "tidemark.yaml", "--reason", "unknown_type", "--output", "json").stdout
+	mended := strings.Replace(list, `"value":"{}"`, `"value":"mended"`, 1)
+	require.NotEqual(t, list, mended)
+	r := tidemark(t, strings.NewReader(mended), "dead-letters", "retry", "-c", "tidemark.yaml", "--repaired", "-")
+	require.Equal(t, "sent back 1 letter: 1 unknown_type\nwhat is still bad comes back as a new letter\n", r.stdout, r.stderr)
+	var values []string
+	require.NoError(t, client.Scan(t.Context(), "clicks", 2, 0, 1, func(r *recordbatch.Record) error {
+		values = append(values, string(r.Value))
+		return nil
+	}))
+	require.Equal(t, []string{"mended"}, values)
+
+	r = tidemark(t, nil, "dead-letters", "retry", "-c", "tidemark.yaml", "--repaired", "nowhere.jsonl")
+	require.Equal(t, failed, r.code)
+	require.Contains(t, r.stderr, "opening the repaired letters: open nowhere.jsonl")
+}
+
 func TestDeadLettersMisused(t *testing.T) {
 	for args, says := range map[string]string{
 		"dead-letters list --reason late":             "there are oversized, malformed",

@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,5 +28,25 @@ func FuzzParse(f *testing.F) {
 		again, err := Parse(stored(t, letter.Record()))
 		require.NoError(t, err)
 		require.Equal(t, letter, again)
+	})
+}
+
+// FuzzParseJSON: whatever an operator's file holds; and what PrintJSON writes is
+// read back the same.
+func FuzzParseJSON(f *testing.F) {
+	f.Add([]byte(`{"partition":1,"offset":2,"rejected_at":"2026-03-01T10:00:00.123Z","reason":"malformed","from":{"topic":"purchases","partition":3,"offset":7},` +
+		`"key":"c-1","value":null,"value_base64":"PP8+","headers":[{"key":"h","value":"x"},{"key":"null","value":null}]}`))
+	f.Add([]byte(`{"rejected_at":"2026-03-01T10:00:00.123Z","reason":"too_late","from":{},"key":"","value":"\u2028"}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		at, letter, err := ParseJSON(line)
+		if err != nil {
+			return
+		}
+		var printed bytes.Buffer
+		require.NoError(t, letter.PrintJSON(&printed, at))
+		sameAt, same, err := ParseJSON(printed.Bytes())
+		require.NoError(t, err, "%s", &printed)
+		require.Equal(t, at, sameAt)
+		require.Equal(t, letter, same)
 	})
 }

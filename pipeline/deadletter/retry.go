@@ -1,8 +1,10 @@
 package deadletter
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -25,8 +27,16 @@ type Retry struct {
 	Limit  int    // letters to send back, the first ones; 0: all
 	DryRun bool
 
+	// Repaired are letters to send in the place of all that the topic holds, mended
+	// by hand: lines of PrintJSON with another key, value or headers. nil: none.
+	Repaired io.Reader
+
+	router  router
+	times   times
 	pending map[target]*parcel
 	bytes   int
+	chosen  int
+	done    *Retried
 }
 
 // Hopeless are the reasons that sending back does not change: a record does not
@@ -75,61 +85,74 @@ const flushBytes = 16 << 20
 // when the event happened. So it is kept, in the header that forwarded records
 // have. Two reasons are judged by where or when a record lies, and are changed by
 // as much as helps: one that was misplaced goes to its customer's partition, and
-// one that was dated into the future gets the time of now.
+// one that was dated into the future gets the time of now. One that was repaired
+// goes to the partition of the customer that it names now.
 func (r *Retry) Run(ctx context.Context) (*Retried, error) {
-	decoder, err := event.NewDecoder(r.Policy)
-	if err != nil {
+	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
-	done := &Retried{Sent: map[string]int{}, LeftOut: map[string]int{}, Elsewhere: map[string]int{}}
-	counts := map[string]int32{}
-	for _, topic := range r.Inputs {
-		if counts[topic], err = r.Source.Partitions(ctx, topic); err != nil {
-			return nil, fmt.Errorf("retrying dead letters: %w", err)
-		}
+	var err error
+	if r.Repaired != nil {
+		err = r.repaired(ctx, func(l, first *Letter) error { return r.send(ctx, l, first) })
+	} else {
+		r.done.Foreign, err = Read(ctx, r.Source, r.Topic, r.Filter, func(_ Place, l *Letter) error { return r.send(ctx, l, l) })
 	}
-	router := router{decoder: decoder, counts: counts}
-	if router.partitioner, err = partition.Parse(r.Policy.Partitioner); err != nil {
-		return nil, err
-	}
-	times := times{source: r.Source, ranges: map[target]*stretch{}}
-	r.pending, r.bytes = map[target]*parcel{}, 0
-	chosen := 0
-	done.Foreign, err = Read(ctx, r.Source, r.Topic, r.Filter, func(_ Place, l *Letter) error {
-		to, ok := router.route(l)
-		if !ok {
-			done.Elsewhere[l.Topic]++
-			return nil
-		}
-		if len(r.Filter.Reasons) == 0 && slices.Contains(Hopeless, l.Reason) {
-			done.LeftOut[l.Reason]++
-			return nil
-		}
-		if r.Limit > 0 && chosen == r.Limit {
-			return ErrEnough
-		}
-		chosen++
-		if r.DryRun {
-			done.Sent[l.Reason]++
-			return nil
-		}
-		at := int64(noTime)
-		if l.Reason != event.FutureDated.String() {
-			var err error
-			if at, err = times.of(ctx, l); err != nil {
-				return err
-			}
-		}
-		record := sink.Record{Key: l.Key, Value: l.Value, Headers: source.WithTimestamp(l.Headers, at), Time: time.Now().UnixMilli()}
-		if r.add(to, record, l.Reason); r.bytes < flushBytes {
-			return nil
-		}
-		return r.flush(ctx, done)
-	})
 	if err == nil {
-		err = r.flush(ctx, done)
+		err = r.flush(ctx)
 	}
-	return done, err
+	return r.done, err
+}
+
+func (r *Retry) begin(ctx context.Context) (err error) {
+	r.router = router{counts: map[string]int32{}}
+	if r.router.decoder, err = event.NewDecoder(r.Policy); err != nil {
+		return err
+	}
+	if r.router.partitioner, err = partition.Parse(r.Policy.Partitioner); err != nil {
+		return err
+	}
+	for _, topic := range r.Inputs {
+		if r.router.counts[topic], err = r.Source.Partitions(ctx, topic); err != nil {
+			return fmt.Errorf("retrying dead letters: %w", err)
+		}
+	}
+	r.times = times{finder{source: r.Source, stretches: map[target]*stretch{}}}
+	r.pending, r.bytes, r.chosen = map[target]*parcel{}, 0, 0
+	r.done = &Retried{Sent: map[string]int{}, LeftOut: map[string]int{}, Elsewhere: map[string]int{}}
+	return nil
+}
+
+// send takes one letter, which was first rejected as first.
+func (r *Retry) send(ctx context.Context, l, first *Letter) error {
+	to, ok := r.router.route(l, r.Repaired != nil)
+	if !ok {
+		r.done.Elsewhere[l.Topic]++
+		return nil
+	}
+	if r.Repaired == nil && len(r.Filter.Reasons) == 0 && slices.Contains(Hopeless, l.Reason) {
+		r.done.LeftOut[l.Reason]++
+		return nil
+	}
+	if r.Limit > 0 && r.chosen == r.Limit {
+		return ErrEnough
+	}
+	r.chosen++
+	if r.DryRun {
+		r.done.Sent[l.Reason]++
+		return nil
+	}
+	at := int64(noTime)
+	if l.Reason != event.FutureDated.String() || !bytes.Equal(l.Value, first.Value) {
+		var err error
+		if at, err = r.times.of(ctx, first); err != nil {
+			return err
+		}
+	}
+	record := sink.Record{Key: l.Key, Value: l.Value, Headers: source.WithTimestamp(l.Headers, at), Time: time.Now().UnixMilli()}
+	if r.add(to, record, l.Reason); r.bytes < flushBytes {
+		return nil
+	}
+	return r.flush(ctx)
 }
 
 func (r *Retry) add(to target, record sink.Record, reason string) {
@@ -143,11 +166,11 @@ func (r *Retry) add(to target, record sink.Record, reason string) {
 }
 
 // flush writes what waits. The order among partitions does not matter.
-func (r *Retry) flush(ctx context.Context, done *Retried) error {
+func (r *Retry) flush(ctx context.Context) error {
 	for to, p := range r.pending {
 		sent, err := sink.Send(ctx, r.Log, to.topic, to.partition, p.records)
 		for _, reason := range p.reasons[:sent] {
-			done.Sent[reason]++
+			r.done.Sent[reason]++
 		}
 		if err != nil {
 			return fmt.Errorf("retrying dead letters: %w", err)
@@ -166,15 +189,16 @@ type router struct {
 	event       event.Event
 }
 
-// route returns where the letter came from, or for one that was misplaced its
-// customer's partition; false if its topic is no input, or has no such partition.
-func (r *router) route(l *Letter) (target, bool) {
+// route returns where the letter came from, or for one that was misplaced, or
+// repaired, its customer's partition; false if its topic is no input, or has no
+// such partition.
+func (r *router) route(l *Letter, repaired bool) (target, bool) {
 	count := r.counts[l.Topic]
 	to := target{l.Topic, l.Partition}
-	if l.Reason == event.Misplaced.String() && count > 0 {
+	if count > 0 && (repaired || l.Reason == event.Misplaced.String()) {
 		r.event = event.Event{}
 		r.decoder.Decode(l.Value, event.Record{Timestamp: l.RejectedAt, Latest: instant.None}, &r.event)
-		if r.event.Customer != "" { // it had one, or it would have been rejected for that
+		if r.event.Customer != "" { // a misplaced one had him, or it would have been rejected for that
 			to.partition = r.partitioner.Partition(r.event.Customer, count)
 		}
 	}

@@ -239,3 +239,78 @@ func TestRetryTellsWhatGoesWrong(t *testing.T) {
 	_, err = r.Run(soon(t))
 	require.ErrorContains(t, err, "reading dead letters")
 }
+
+// listed are the letters that the topic holds as an operator gets them.
+func (w *world) listed() (lines []string) {
+	w.t.Helper()
+	_, err := Read(soon(w.t), w.client, "dead", Filter{Since: instant.None, Until: instant.None}, func(at Place, l *Letter) error {
+		var line strings.Builder
+		require.NoError(w.t, l.PrintJSON(&line, at))
+		lines = append(lines, line.String())
+		return nil
+	})
+	require.NoError(w.t, err)
+	return lines
+}
+
+// A letter that was mended goes to the customer whom it names now, and happened
+// when its record was written.
+func TestARepairedLetter(t *testing.T) {
+	w := newWorld(t)
+	right := partition.Murmur2.Partition("c-7", 4)
+	w.reject("clicks", (right+1)%4, "missing_field", 9000, sink.Record{Value: []byte(`{"id":"e-1","type":"click"}`), Time: 4000,
+		Headers: []sink.Header{{Key: "traceparent", Value: []byte("x")}}})
+	w.reject("clicks", right, "malformed", 9000, sink.Record{Key: []byte("c-7"), Value: []byte("\xff"), Time: 5000})
+	w.reject("clicks", right, "too_late", 9000, sink.Record{Key: []byte("c-7"), Value: []byte(click), Time: 6000})
+	ahead := strings.Replace(click, "}", `,"occurred_at":"2099-01-01T00:00:00Z"}`, 1)
+	w.reject("clicks", right, "future_dated", 9000, sink.Record{Key: []byte("c-7"), Value: []byte(ahead), Time: 7000})
+	lines := strings.Join(w.listed(), "\n") // blank lines are none
+	lines = strings.Replace(lines, `{\"id\":\"e-1\",\"type\":\"click\"}`, `{\"id\":\"e-1\",\"type\":\"click\",\"customer_id\":\"c-7\"}`, 1)
+	lines = strings.Replace(lines, `"value":null,"value_base64":"/w=="`, `"value":"mended","value_base64":""`, 1)
+	lines = strings.Replace(lines, "2099-", "1969-", 1)
+	done := w.retry(func(r *Retry) { r.Repaired = strings.NewReader(lines) })
+	require.Equal(t, map[string]int{"missing_field": 1, "malformed": 1, "too_late": 1, "future_dated": 1}, done.Sent)
+	require.ElementsMatch(t, []string{
+		`traceparent=x tidemark-timestamp=4000 :{"id":"e-1","type":"click","customer_id":"c-7"}`,
+		"tidemark-timestamp=5000 c-7:mended",
+		"tidemark-timestamp=6000 c-7:" + click,
+		"tidemark-timestamp=7000 c-7:" + strings.Replace(ahead, "2099-", "1969-", 1),
+	}, w.holds("clicks", right, 3))
+	require.Len(t, w.holds("clicks", (right+1)%4, 0), 1)
+
+	done = w.retry(func(r *Retry) {
+		r.Repaired, r.DryRun, r.Limit, r.Filter.Reasons = strings.NewReader(lines), true, 1, []string{"too_late", "malformed"}
+	})
+	require.Equal(t, 1, done.Total(), "a file is filtered, too")
+}
+
+// Nothing but what a letter says may be changed, and every mistake names its line.
+func TestARepairedLetterOfNowhere(t *testing.T) {
+	w := newWorld(t)
+	w.reject("clicks", 0, "malformed", 9000, sink.Record{Value: []byte("{"), Time: 4000})
+	line := w.listed()[0]
+	for says, mistake := range map[string]func(string) string{
+		"partition 0 of dead holds no such letter at offset 1": func(l string) string {
+			return strings.Replace(l, `"offset":0,"rejected_at"`, `"offset":1,"rejected_at"`, 1)
+		},
+		"holds no such letter at offset 0": func(l string) string { return strings.Replace(l, "clicks", "purchases", 1) },
+		"unknown field \"Val\"":            func(l string) string { return strings.Replace(l, `"value"`, `"Val"`, 1) },
+		"write one on each line":           func(l string) string { return strings.TrimSpace(l) + l },
+		"is not a time":                    func(l string) string { return strings.Replace(l, "1970", "year", 1) },
+		"reason \"odd\" is none":           func(l string) string { return strings.Replace(l, "malformed", "odd", 1) },
+		"negative":                         func(l string) string { return strings.Replace(l, `"partition":0`, `"partition":-1`, 1) },
+		"key: illegal base64":              func(l string) string { return strings.Replace(l, `"key":null`, `"key":null,"key_base64":"%"`, 1) },
+		"as text and in base64": func(l string) string {
+			return strings.Replace(l, `"value":"{"`, `"value":"{","value_base64":"ew=="`, 1)
+		},
+		"invalid character": func(string) string { return "#\n" },
+	} {
+		r := &Retry{Source: w.client, Log: w.producer, Topic: "dead", Inputs: []string{"clicks"}, Policy: policy.Default(),
+			Filter: Filter{Since: instant.None, Until: instant.None}, Repaired: strings.NewReader("\n" + mistake(line))}
+		done, err := r.Run(soon(t))
+		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, "line 2 of the repaired letters")
+		require.Zero(t, done.Total())
+	}
+	require.Len(t, w.holds("clicks", 0, 0), 1)
+}
