@@ -49,11 +49,14 @@ func (u *Use) Create(ctx context.Context, client *source.Client, partitions int3
 		}
 		some, err := create(ctx, client, requests)
 		created = append(created, some...)
+		if err == nil {
+			err = appear(ctx, client, names)
+		}
 		if err != nil {
 			return created, err
 		}
 	}
-	return created, u.appear(ctx, client)
+	return created, nil
 }
 
 // fits says which of the topics that exist, described in the order of u.Names,
@@ -73,16 +76,16 @@ func (u *Use) fits(found []Topic, partitions int32) error {
 		partitions, strings.Join(others, ", "))
 }
 
-// appear waits until every topic is in what the brokers, and kafka-go's copy of
-// it, know: they answer before all of them do.
-func (u *Use) appear(ctx context.Context, client *source.Client) error {
+// appear waits until topics are in what the brokers, and kafka-go's copy of it,
+// know: they answer before all of them do.
+func appear(ctx context.Context, client *source.Client, names []string) error {
 	bounded, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	again := time.NewTicker(appearInterval)
 	defer again.Stop()
 	for {
-		topics, err := Describe(bounded, client, u.Names())
-		if err == nil && !slices.ContainsFunc(topics, func(t Topic) bool { return !t.Exists() }) {
+		topics, err := Describe(bounded, client, names)
+		if err == nil && !slices.ContainsFunc(topics, unknown) {
 			return nil
 		}
 		_ = client.Observe(kafka.LeaderNotAvailable) // makes it ask anew
@@ -92,6 +95,10 @@ func (u *Use) appear(ctx context.Context, client *source.Client) error {
 			return errors.Join(fmt.Errorf("waiting for the new topics: %w", bounded.Err()), err)
 		}
 	}
+}
+
+func unknown(t Topic) bool {
+	return !t.Exists() || errors.Is(t.unread, kafka.UnknownTopicOrPartition)
 }
 
 // settings are those of a topic to create.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
@@ -64,6 +65,31 @@ func TestCreatedTopicsAreAsTheyShouldBe(t *testing.T) {
 	created, err = use.Create(soon(t), client, 5, -1)
 	require.NoError(t, err)
 	require.Empty(t, created)
+}
+
+// How large dead letters may be follows from the inputs, which nobody may know yet
+// that were created a moment ago.
+func TestDeadLettersTakeWhatNewInputsTake(t *testing.T) {
+	servers, client := cluster(t)
+	servers.Kafka().ControlKey(int16(kmsg.DescribeConfigs), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		res := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range r.(*kmsg.DescribeConfigsRequest).Resources {
+			one := kmsg.NewDescribeConfigsResponseResource()
+			one.ErrorCode, one.ResourceType, one.ResourceName = int16(kafka.UnknownTopicOrPartition), asked.ResourceType, asked.ResourceName
+			res.Resources = append(res.Resources, one)
+		}
+		return res, nil, true
+	})
+	_, err := use.Create(soon(t), client, 5, -1)
+	require.NoError(t, err)
+	found, err := Describe(soon(t), client, use.Names())
+	require.NoError(t, err)
+	input, ok := found[1].number(maxMessageBytes)
+	require.True(t, ok)
+	require.Greater(t, input, int64(use.Policy.MaxEventBytes), "the brokers' default is more than an event may have")
+	letters, ok := found[len(found)-1].number(maxMessageBytes)
+	require.True(t, ok)
+	require.Equal(t, input+Room, letters)
 }
 
 // The brokers' own limit of size must not count for what is to be kept for ever.
