@@ -16,6 +16,7 @@ import (
 const (
 	failPointVariable = "TIDEMARK_FAILPOINT" // <io>.<before|after>:<passing>[:stop], as in commit.after:3
 	clockVariable     = "TIDEMARK_CLOCK"     // a file with a duration: how far the wall clock is shifted now
+	groupVariable     = "TIDEMARK_GROUP"     // what the name of the consumer group ends with
 )
 
 // failPoint is where this process ends, or stops until somebody continues it:
@@ -118,3 +119,6 @@ func clockShift() int64 {
 	}
 	return shift.now.Milliseconds()
 }
+
+// groupID is the name of a group that takes the shards from the namespace's own.
+func groupID(id string) string { return id + os.Getenv(groupVariable) }

@@ -50,7 +50,7 @@ func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error
 		config.SessionTimeout = DefaultSessionTimeout
 	}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID:                config.ID,
+		ID:                groupID(config.ID),
 		Brokers:           client.Brokers(),
 		Dialer:            client.Dialer(),
 		Topics:            config.Inputs,

@@ -1,6 +1,229 @@
 package main
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // How long the rows that are run by hand last.
 var soakFor, overloadFor time.Duration
+
+func init() {
+	matrix = append(matrix,
+		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: soak},
+		row{name: "overload", fault: "four times the sustainable rate (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: overload})
+}
+
+// sustainable is how many events a second the workers consume while the shop writes
+// as fast as it can: what there is of this machine is shared as it is in the row.
+func (f *field) sustainable(ctx context.Context) (int, error) {
+	const measured = 10 * time.Second
+	f.stopFeed()
+	if err := f.shop.Flush(ctx); err != nil {
+		return 0, err
+	}
+	if err := f.consumed(ctx); err != nil {
+		return 0, err
+	}
+	began, before := time.Now(), f.shop.Written()
+	for time.Since(began) < measured {
+		f.shop.Trade(ctx, 1000)
+	}
+	if err := errors.Join(f.shop.Flush(ctx), f.consumed(ctx)); err != nil {
+		return 0, err
+	}
+	rate := int(float64(f.shop.Written()-before) / time.Since(began).Seconds())
+	f.remark("sustainable: %d events/s", rate)
+	return rate, nil
+}
+
+// soak trades for long while something is killed, stopped or restarted now and
+// then, and looks whether anything grows.
+func soak(ctx context.Context, f *field) error {
+	if soakFor == 0 {
+		return errors.New("say how long: -soak 30m")
+	}
+	f.dose = int(soakFor.Seconds())
+	sustainable, err := f.sustainable(ctx)
+	if err != nil {
+		return err
+	}
+	f.feed(ctx, sustainable/2)
+	client := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), DisableIdentity: true})
+	defer func() { _ = client.Close() }()
+	var samples []sample
+	const every = 5 * time.Second
+	began, next := time.Now(), 20*time.Second
+	for time.Since(began) < soakFor {
+		if err := f.pause(ctx, every); err != nil {
+			return err
+		}
+		if since := time.Since(began); since > next {
+			next = since + 20*time.Second + time.Duration(f.chance.Int64N(int64(20*time.Second)))
+			f.runs++
+			if err := f.accident(ctx); err != nil {
+				return err
+			}
+		}
+		if s, err := f.sample(ctx, client, time.Since(began)); err == nil { // a worker that has just started cannot be asked
+			samples = append(samples, s)
+		}
+	}
+	samples = samples[len(samples)/3:] // caches fill at first
+	for i, name := range sampleNames {
+		slope, deviation, mean := trend(samples, i)
+		f.remark("%s %.4g, %+.3g ± %.2g an hour", name, mean, slope, deviation)
+	}
+	return nil
+}
+
+// accident is one of what happens to servers and workers.
+func (f *field) accident(ctx context.Context) error {
+	since := time.Now()
+	switch f.chance.IntN(5) {
+	case 0, 1:
+		f.kill(f.any())
+		if _, err := f.start(ctx); err != nil {
+			return err
+		}
+	case 2:
+		if _, err := f.terminate(ctx, f.any()); err != nil {
+			return err
+		}
+		if _, err := f.start(ctx); err != nil {
+			return err
+		}
+	case 3:
+		w := f.any()
+		w.Signal(syscall.SIGSTOP)
+		if err := f.pause(ctx, 3*session); err != nil {
+			return err
+		}
+		w.Signal(syscall.SIGCONT)
+	default:
+		if err := f.redis.Restart(); err != nil {
+			return err
+		}
+		since = time.Now()
+	}
+	return f.recovers(ctx, since)
+}
+
+// sample is how large everything is at one moment.
+type sample struct {
+	at     time.Duration
+	values [6]float64
+}
+
+var sampleNames = [6]string{"workers' MB", "goroutines", "file descriptors", "Redis keys", "Redis MB", "changes in outboxes"}
+
+func (f *field) sample(ctx context.Context, client *redis.Client, at time.Duration) (s sample, err error) {
+	s.at = at
+	memory, err := f.memory()
+	if err != nil {
+		return s, err
+	}
+	s.values[0] = float64(memory) / (1 << 20)
+	for _, w := range f.running() {
+		metrics, err := w.Metrics(ctx)
+		if err != nil {
+			return s, err
+		}
+		s.values[1] += metrics["go_goroutines"]
+		s.values[2] += metrics["process_open_fds"]
+		s.values[5] += metrics["tidemark_outbox_changes"]
+	}
+	size, err := client.DBSize(ctx).Result()
+	if err != nil {
+		return s, err
+	}
+	info, err := client.InfoMap(ctx, "memory").Result()
+	if err != nil {
+		return s, err
+	}
+	var used float64
+	_, err = fmt.Sscan(info["Memory"]["used_memory"], &used)
+	s.values[3], s.values[4] = float64(size), used/(1<<20)
+	return s, err
+}
+
+// trend is the slope of the least-squares line through the samples, per hour, with
+// its standard error, and their mean.
+func trend(samples []sample, value int) (slope, deviation, mean float64) {
+	n := float64(len(samples))
+	if n < 3 {
+		return math.NaN(), math.NaN(), math.NaN()
+	}
+	var middle float64
+	for _, s := range samples {
+		middle += s.at.Hours() / n
+		mean += s.values[value] / n
+	}
+	var xx, xy float64
+	for _, s := range samples {
+		x := s.at.Hours() - middle
+		xx += x * x
+		xy += x * (s.values[value] - mean)
+	}
+	slope = xy / xx
+	var rest float64
+	for _, s := range samples {
+		off := s.values[value] - mean - slope*(s.at.Hours()-middle)
+		rest += off * off
+	}
+	return slope, math.Sqrt(rest / (n - 2) / xx), mean
+}
+
+// overload trades at four times of what the workers can take, and sees that they
+// neither grow without bound nor give up, and catch up when it is over.
+func overload(ctx context.Context, f *field) error {
+	const times = 4
+	if overloadFor == 0 {
+		return errors.New("say how long: -overload 5m")
+	}
+	f.dose, f.runs = int(overloadFor.Seconds()), 1
+	sustainable, err := f.sustainable(ctx)
+	if err != nil {
+		return err
+	}
+	first := f.running()
+	began, before := time.Now(), f.shop.Written()
+	var most int64
+	for time.Since(began) < overloadFor && ctx.Err() == nil {
+		f.shop.Trade(ctx, 1000)
+		behind := int64(time.Since(began).Seconds()*times*float64(sustainable)) - (f.shop.Written() - before)
+		if behind < 0 {
+			if err := f.pause(ctx, 10*time.Millisecond); err != nil {
+				return err
+			}
+		}
+		if memory, err := f.memory(); err == nil {
+			most = max(most, memory)
+		}
+	}
+	lasted := time.Since(began)
+	written := f.shop.Written() - before
+	if err := f.shop.Flush(ctx); err != nil {
+		return err
+	}
+	over := time.Now()
+	limit := time.Duration(2*times)*overloadFor + patience
+	if err := f.consumedWithin(ctx, limit); err != nil {
+		return err
+	}
+	f.recovered = append(f.recovered, time.Since(over))
+	f.remark("%.1f times of it for %.0f s; workers' memory at most %d MB; recovery is until the last event was consumed",
+		float64(written)/lasted.Seconds()/float64(sustainable), lasted.Seconds(), most>>20)
+	for i, w := range f.running() {
+		if w != first[i] {
+			return errors.New("a worker was started again")
+		}
+	}
+	return nil
+}

@@ -53,6 +53,8 @@ type field struct {
 	trouble  error // a worker ended by itself
 	refusals int   // to start because a server was away; they are started again
 
+	environment []string // of every worker
+
 	runs      int
 	recovered []time.Duration
 	remarks   []string
@@ -82,7 +84,7 @@ func (f *field) run(ctx context.Context) error {
 	if err := f.begin(ctx); err != nil {
 		return err
 	}
-	f.feed(ctx)
+	f.feed(ctx, f.rate)
 	if err := f.apply(ctx, f); err != nil {
 		return err
 	}
@@ -127,12 +129,21 @@ func (f *field) begin(ctx context.Context) (err error) {
 	if err := f.open(ctx); err != nil {
 		return err
 	}
-	f.shop.Past(ctx, f.events, backlog)
+	span := f.span
+	if span == 0 {
+		span = backlog
+	}
+	f.shop.Past(ctx, f.events, span)
 	if err := f.shop.Flush(ctx); err != nil {
 		return err
 	}
+	return f.work(ctx)
+}
+
+// work starts the workers, and returns when they have consumed what there is.
+func (f *field) work(ctx context.Context, environment ...string) error {
 	for range fleet {
-		if _, err := f.start(ctx); err != nil {
+		if _, err := f.start(ctx, environment...); err != nil {
 			return err
 		}
 	}
@@ -142,6 +153,11 @@ func (f *field) begin(ctx context.Context) (err error) {
 
 // open makes the topics, and opens the shop and the probes' reader.
 func (f *field) open(ctx context.Context) (err error) {
+	if f.topics != nil {
+		if err := f.topics(ctx, f); err != nil {
+			return err
+		}
+	}
 	if err := f.service.CreateTopics(ctx); err != nil {
 		return err
 	}
@@ -163,9 +179,9 @@ func (f *field) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// feed trades at the dose's rate, until f.end or the row's end.
-func (f *field) feed(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
+// feed trades at a rate, until f.end or the row's end.
+func (f *field) feed(ctx context.Context, rate int) {
+	feeding, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -174,10 +190,10 @@ func (f *field) feed(ctx context.Context) {
 		defer tick.Stop()
 		for {
 			select {
-			case <-ctx.Done():
+			case <-feeding.Done():
 				return
 			case <-tick.C:
-				f.shop.Trade(ctx, f.rate/turns)
+				f.shop.Trade(ctx, rate/turns)
 			}
 		}
 	}()
@@ -195,14 +211,32 @@ func (f *field) start(ctx context.Context, environment ...string) (*service.Work
 
 // startOf is start of another program.
 func (f *field) startOf(ctx context.Context, binary string, environment ...string) (*service.Worker, error) {
+	w, err := f.launch(ctx, binary, environment...)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.started++
-	w, err := f.service.StartOf(ctx, binary, f.started, environment...)
 	if err == nil {
 		f.workers = append(f.workers, w)
 	}
 	return w, err
+}
+
+// stray starts a worker whose end is the row's business: nobody starts it again.
+func (f *field) stray(ctx context.Context, environment ...string) (*service.Worker, error) {
+	w, err := f.launch(ctx, f.binary, environment...)
+	if err == nil {
+		f.later(func() error {
+			w.Kill()
+			return nil
+		})
+	}
+	return w, err
+}
+
+func (f *field) launch(ctx context.Context, binary string, environment ...string) (*service.Worker, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started++
+	return f.service.StartOf(ctx, binary, f.started, append(f.environment, environment...)...)
 }
 
 // running are the workers that there are now.
@@ -303,8 +337,10 @@ func (f *field) replace(ctx context.Context) {
 }
 
 // consumed waits until every record is stored.
-func (f *field) consumed(ctx context.Context) error {
-	if err := real.Await(ctx, patience, f.service.Consumed); err != nil {
+func (f *field) consumed(ctx context.Context) error { return f.consumedWithin(ctx, patience) }
+
+func (f *field) consumedWithin(ctx context.Context, limit time.Duration) error {
+	if err := real.Await(ctx, limit, f.service.Consumed); err != nil {
 		return fmt.Errorf("waiting until all is consumed: %w", err)
 	}
 	return nil
@@ -348,6 +384,11 @@ func (f *field) end(ctx context.Context) error {
 	if err := f.settled(ctx); err != nil {
 		return err
 	}
+	return f.drain(ctx)
+}
+
+// drain asks all workers to end, and returns when they have.
+func (f *field) drain(ctx context.Context) error {
 	var draining sync.WaitGroup
 	all := f.running()
 	errs := make([]error, len(all))
@@ -393,6 +434,9 @@ func (f *field) judge(ctx context.Context) error {
 	}
 	if n := account.Repeats; n > 0 {
 		f.remark("%d repeats", n)
+		if f.once {
+			err = errors.Join(err, errors.New("no change may be published twice"))
+		}
 	}
 	if n := len(report.Rewound); n > 0 {
 		f.remark("%d shards rewound", n)

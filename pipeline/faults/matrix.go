@@ -25,9 +25,12 @@ type row struct {
 	limit     time.Duration
 	bound     time.Duration // of recovery; 0: none
 	policy    string        // section of the configuration; empty: brisk
+	span      time.Duration // over which the backlog is dated; 0: as backlog says
+	once      bool          // no change may be published twice, not even byte by byte
 	mix       func(*service.Mix)
 	configure func(*service.Options)
 
+	topics  func(context.Context, *field) error // before the usual ones are made
 	servers func(context.Context, *field) error // in place of a Redis of its own with an append-only file
 	apply   func(context.Context, *field) error // while the shop trades
 	whole   func(context.Context, *field) error // in place of all that

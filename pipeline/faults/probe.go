@@ -66,18 +66,12 @@ func (p *prober) see(r *kgo.Record) {
 func (p *prober) probe(ctx context.Context, shop *service.Shop) (last time.Time, err error) {
 	var told [shards]chan time.Time
 	for left := shards; left > 0; {
-		p.number++
-		customer := fmt.Sprintf("%s%d", probePrefix, p.number)
+		customer := p.stranger()
 		shard := partition.Murmur2.Partition(customer, shards)
-		if told[shard] != nil {
-			continue
+		if told[shard] == nil {
+			told[shard] = p.send(ctx, shop, customer)
+			left--
 		}
-		left--
-		told[shard] = make(chan time.Time, 1)
-		p.mu.Lock()
-		p.waiting[customer] = told[shard]
-		p.mu.Unlock()
-		shop.Visit(ctx, customer)
 	}
 	for shard, c := range told {
 		select {
@@ -90,4 +84,24 @@ func (p *prober) probe(ctx context.Context, shop *service.Shop) (last time.Time,
 		}
 	}
 	return last, nil
+}
+
+// visit visits some shard, and tells when it has told.
+func (p *prober) visit(ctx context.Context, shop *service.Shop) chan time.Time {
+	return p.send(ctx, shop, p.stranger())
+}
+
+// stranger is a customer nobody has seen.
+func (p *prober) stranger() string {
+	p.number++
+	return fmt.Sprintf("%s%d", probePrefix, p.number)
+}
+
+func (p *prober) send(ctx context.Context, shop *service.Shop, customer string) chan time.Time {
+	told := make(chan time.Time, 1)
+	p.mu.Lock()
+	p.waiting[customer] = told
+	p.mu.Unlock()
+	shop.Visit(ctx, customer)
+	return told
 }

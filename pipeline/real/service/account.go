@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -62,25 +63,31 @@ func (s *Service) Account(ctx context.Context) (*Account, error) {
 			next[place{t.Name, int32(shard)}] = t.Next
 		}
 	}
-	records, letters := map[place]int64{}, map[place]map[string]bool{}
-	err = Read(ctx, s.Kafka, []string{s.Purchases, s.Clicks, s.Changes, s.Letters}, func(r *kgo.Record) error {
-		at := place{r.Topic, r.Partition}
-		switch r.Topic {
-		case s.Changes:
-			return told.add(r)
-		case s.Letters:
-			from, offset, err := origin(r)
-			if letters[from] == nil {
-				letters[from] = map[string]bool{}
-			}
-			letters[from][offset] = true
-			return err
-		default:
-			if a.Records++; r.Offset < next[at] {
-				records[at]++
-			}
-			return nil
+	letters := map[place]map[int64]uint64{}
+	err = Read(ctx, s.Kafka, []string{s.Letters}, func(r *kgo.Record) error {
+		from, offset, err := origin(r)
+		if letters[from] == nil {
+			letters[from] = map[int64]uint64{}
 		}
+		letters[from][offset] = content(r)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the dead letters of service %s: %w", s.Name, err)
+	}
+	records := map[place]int64{}
+	err = Read(ctx, s.Kafka, []string{s.Purchases, s.Clicks, s.Changes}, func(r *kgo.Record) error {
+		if r.Topic == s.Changes {
+			return told.add(r)
+		}
+		at := place{r.Topic, r.Partition}
+		if letter, dead := letters[at][r.Offset]; dead && letter != content(r) {
+			a.find(&a.Contradictory, 1, "%s/%d: the dead letter of offset %d is not what was rejected", r.Topic, r.Partition, r.Offset)
+		}
+		if a.Records++; r.Offset < next[at] {
+			records[at]++
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the topics of service %s: %w", s.Name, err)
@@ -187,8 +194,13 @@ func name(segment *string) string {
 	return *segment
 }
 
+// content stands for a record's key and value; null is not empty.
+func content(r *kgo.Record) uint64 {
+	return xxhash.Sum64String(fmt.Sprintf("%t %q %t %q", r.Key == nil, r.Key, r.Value == nil, r.Value))
+}
+
 // origin is where the record of a dead letter came from.
-func origin(r *kgo.Record) (from place, offset string, err error) {
+func origin(r *kgo.Record) (from place, offset int64, err error) {
 	found := 0
 	for _, h := range r.Headers {
 		switch h.Key {
@@ -197,7 +209,7 @@ func origin(r *kgo.Record) (from place, offset string, err error) {
 		case deadletter.HeaderPartition:
 			_, err = fmt.Sscan(string(h.Value), &from.partition)
 		case deadletter.HeaderOffset:
-			offset = string(h.Value)
+			_, err = fmt.Sscan(string(h.Value), &offset)
 		default:
 			continue
 		}

@@ -17,20 +17,26 @@ import (
 type Mix struct {
 	Seed      uint64
 	Customers int
-	Late      float64 // share of events dated up to a minute back
-	Twice     float64 // share of events that are written a second time later
-	Hot       float64 // share of events of one customer
-	Broken    float64 // share of records that are no events
+	Even      bool          // all customers are as busy, else by Zipf
+	Late      float64       // share of events dated back
+	Lateness  time.Duration // by so much at most
+	Twice     float64       // share of records that are older ones again
+	Hot       float64       // share of events of one customer
+	Ahead     float64       // share of events dated ahead: by minutes, by a day, by thousands of years
+	Broken    float64       // share of records that are no events
+	Kept      bool          // nobody asks to be forgotten
 }
 
 // Usual is the mix of a shop where nothing is out of the ordinary: busy customers
 // and quiet ones, some events late, some records broken.
-func Usual(seed uint64) Mix { return Mix{Seed: seed, Customers: 20_000, Late: 0.05, Broken: 0.005} }
+func Usual(seed uint64) Mix {
+	return Mix{Seed: seed, Customers: 20_000, Late: 0.05, Lateness: time.Minute, Broken: 0.005}
+}
 
 // Shop trades with a service: it writes events of now to its inputs, by a client
 // of another making than the engine's, which tries again until Kafka has them.
 type Shop struct {
-	Sent int64 // records
+	Shift time.Duration // of the shop's clock
 
 	service *Service
 	mix     Mix
@@ -40,14 +46,14 @@ type Shop struct {
 	drawn   int           // events
 	again   []*kgo.Record // what is written a second time
 
-	mu  sync.Mutex
-	err error // of the first record that could not be written
+	mu      sync.Mutex
+	written int64
+	err     error // of the first record that could not be written
 }
 
 const (
 	zipfExponent = 1.1
 	zipfOffset   = 50 // the busiest customer has a hundredth of the events, not a tenth
-	latest       = time.Minute
 )
 
 // Open opens a shop.
@@ -67,17 +73,13 @@ func (p *Shop) Close() { p.client.Close() }
 // Trade writes so many events of now.
 func (p *Shop) Trade(ctx context.Context, events int) {
 	for range events {
-		at := time.Now()
-		if p.chance.Float64() < p.mix.Late {
-			at = at.Add(-time.Duration(p.chance.Int64N(int64(latest))))
-		}
-		p.event(ctx, at)
+		p.event(ctx, time.Now().Add(p.Shift))
 	}
 }
 
 // Past writes so many events dated one after the other over the time before now.
 func (p *Shop) Past(ctx context.Context, events int, span time.Duration) {
-	from := time.Now().Add(-span)
+	from := time.Now().Add(p.Shift - span)
 	for i := range events {
 		p.event(ctx, from.Add(span*time.Duration(i)/time.Duration(events)))
 	}
@@ -97,6 +99,13 @@ func (p *Shop) Flush(ctx context.Context) error {
 	return nil
 }
 
+// Written is how many records were given to Kafka, or are about to be.
+func (p *Shop) Written() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.written
+}
+
 // Visit writes a click of one customer, now.
 func (p *Shop) Visit(ctx context.Context, customer string) {
 	value := fmt.Appendf(nil, `{"id":"v-%s-%d","customer_id":%q,"type":"click"}`, customer, time.Now().UnixNano(), customer)
@@ -110,7 +119,7 @@ func (p *Shop) Write(ctx context.Context, topic, customer string, value []byte) 
 
 func (p *Shop) send(ctx context.Context, r *kgo.Record) {
 	p.mu.Lock()
-	p.Sent++
+	p.written++
 	p.mu.Unlock()
 	p.client.Produce(ctx, r, func(_ *kgo.Record, err error) {
 		p.mu.Lock()
@@ -129,9 +138,12 @@ func (p *Shop) event(ctx context.Context, at time.Time) {
 		return
 	}
 	p.drawn++
-	customer := "c-hot"
-	if p.mix.Hot == 0 || p.chance.Float64() >= p.mix.Hot {
-		customer = fmt.Sprintf("c-%d", p.people.Uint64())
+	customer := p.customer()
+	if p.chance.Float64() < p.mix.Late {
+		at = at.Add(-time.Duration(p.chance.Int64N(int64(p.mix.Lateness))))
+	}
+	if p.chance.Float64() < p.mix.Ahead {
+		at = [...]time.Time{at.Add(5 * time.Minute), at.Add(24 * time.Hour), endOfDays}[p.chance.IntN(3)]
 	}
 	r := &kgo.Record{Topic: p.service.Clicks, Partition: partition.Murmur2.Partition(customer, p.service.Shards), Key: []byte(customer)}
 	head := fmt.Appendf(make([]byte, 0, 160), `{"id":"e-%d-%d","customer_id":%q,"occurred_at":"%s",`, p.mix.Seed, p.drawn, customer, instant.Format(at.UnixMilli()))
@@ -143,13 +155,27 @@ func (p *Shop) event(ctx context.Context, at time.Time) {
 		r.Topic, r.Value = p.service.Purchases, fmt.Appendf(order(), `"type":"purchase","amount":"%d.%02d"}`, p.chance.IntN(200), p.chance.IntN(100))
 	case n < 0.33:
 		r.Topic, r.Value = p.service.Purchases, fmt.Appendf(order(), `"type":"refund","amount":"%d"}`, p.chance.IntN(100))
-	case n < 0.332:
+	case n < 0.332 && !p.mix.Kept:
 		r.Topic, r.Value = p.service.Purchases, append(head, `"type":"forget"}`...)
 	default:
 		r.Value = append(head, `"type":"click","action":"view"}`...)
 	}
 	p.remember(r)
 	p.send(ctx, r)
+}
+
+// endOfDays is as late as an event can be dated.
+var endOfDays = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+func (p *Shop) customer() string {
+	switch {
+	case p.mix.Hot > 0 && p.chance.Float64() < p.mix.Hot:
+		return "c-hot"
+	case p.mix.Even:
+		return fmt.Sprintf("c-%d", p.chance.IntN(p.mix.Customers))
+	default:
+		return fmt.Sprintf("c-%d", p.people.Uint64())
+	}
 }
 
 // remember keeps some of what was written, to be written again.
