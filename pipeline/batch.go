@@ -129,7 +129,7 @@ func (s *Shard) commit() *Op {
 	s.commits++
 	s.state.Head = s.token + ":" + strconv.FormatInt(s.commits, 10)
 	state := s.state.Clone()
-	c := &store.Commit{Head: head, State: &state, Timers: s.open.timers(), Outbox: s.outbox.encode(make([]byte, 0, s.outbox.bytes))}
+	c := &store.Commit{Head: head, State: &state, Timers: s.open.timers(), Outbox: s.mutateOutbox().encode(make([]byte, 0, s.outbox.bytes))}
 	c.Customers = s.values()
 	s.writingTimer = s.open.firstTimer
 	op := &Op{Kind: OpCommit, Commit: s.mutateCommit(c), From: s.outbox.end(), Moves: s.open.moves,

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"strings"
 
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 )
 
@@ -69,7 +70,7 @@ func (c *cache) resize(e *entry) {
 func (c *cache) shrink() {
 	for e := c.ring.newer; c.bytes > c.budget && e != &c.ring; {
 		next := e.newer
-		if !e.dirty && e.loaded {
+		if e.loaded && (!e.dirty || planted.DirtyEvicted.On()) {
 			e.unlink()
 			delete(c.entries, e.id)
 			c.bytes -= e.size

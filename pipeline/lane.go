@@ -71,7 +71,7 @@ func (l *lane) advance(d *event.Decoder, partition, partitions int32) bool {
 			if len(l.chunks) == 0 {
 				return false
 			}
-			l.reader.Reset(l.chunks[0].raw, max(l.chunks[0].from, l.position), l.chunks[0].aborted)
+			l.reader.Reset(l.chunks[0].raw, max(l.chunks[0].from, l.position), mutateAborted(l.chunks[0].aborted))
 			l.reading = true
 		}
 		ok, err := l.reader.Next(&l.head.record)

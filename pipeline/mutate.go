@@ -1,8 +1,15 @@
 package pipeline
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"math"
 	"slices"
+	"strconv"
 
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/instant"
@@ -72,4 +79,98 @@ func (s *Shard) mutateLive() {
 		s.open.dirty = append(s.open.dirty, e)
 	}
 	s.open.moved = true
+}
+
+// mutateNow looks at the wall clock where the rules know stream time alone.
+func (s *Shard) mutateNow(t int64) int64 {
+	if s.now != t && planted.WallClockInRule.On() {
+		return s.now
+	}
+	return t
+}
+
+// mutateID makes a change's id depend on when it was made.
+func (s *Shard) mutateID(value []byte, id string) string {
+	if !planted.IDVaries.On() {
+		return id
+	}
+	sum := sha256.Sum256(strconv.AppendInt(slices.Clone(value), s.tick, 10))
+	varied := hex.EncodeToString(sum[:])[:len(id)]
+	copy(value[bytes.Index(value, []byte(id)):], varied)
+	return varied
+}
+
+// mutateLoaded mistakes what a customer was stored with.
+func (s *Shard) mutateLoaded(e *entry) {
+	waits := func(u unsent) bool { return u.customer == e.id }
+	if slices.ContainsFunc(s.outbox.entries[:s.outbox.stored], waits) && planted.VersionGap.On() {
+		e.profile.Version++ // as if the outbox were ahead of the customers
+	}
+	if e.profile.Mark == profile.Pending && planted.PendingForgotten.On() {
+		e.profile.Mark = profile.Unmarked
+	}
+}
+
+// mutateOutbox leaves out what is under way to Kafka.
+func (s *Shard) mutateOutbox() *outbox {
+	if s.publishing == nil || s.publishing.Epoch != s.epoch || !planted.OutboxTrimmedEarly.On() {
+		return &s.outbox
+	}
+	return &outbox{entries: s.outbox.entries[len(s.publishing.Records):]}
+}
+
+// mutatePublish sends what stands behind a request that is under way, too. Nobody
+// waits for the answer: what is not acknowledged is sent again.
+func (s *Shard) mutatePublish() *Op {
+	first := s.publishing
+	if first == nil || first == s.besides || first.Epoch != s.epoch || s.outbox.stored <= len(first.Records) ||
+		!planted.TwoInFlight.On() {
+		return nil
+	}
+	s.besides = first
+	rest := outbox{entries: s.outbox.entries[len(first.Records):], stored: s.outbox.stored - len(first.Records)}
+	return &Op{Kind: OpPublish, Records: rest.records(s.cfg.Source, s.cfg.Limits.PublishBytes, s.now)}
+}
+
+// mutateStep lets a take-over read the head after it has asked the group.
+func mutateStep(p phase) phase {
+	if !planted.HeadReadAfterGroup.On() {
+		return p
+	}
+	return map[phase]phase{phaseHead: phaseGroup, phaseGroup: phaseTake, phaseTake: phaseHead}[p]
+}
+
+// mutateOrder keeps timers of the same deadline in a map.
+func mutateOrder(timers []store.Timer) []store.Timer {
+	same := map[int64]map[string]store.Timer{}
+	if len(timers) < 2 || !planted.TimersInMapOrder.On() {
+		return timers
+	}
+	for _, t := range timers {
+		if same[t.At] == nil {
+			same[t.At] = map[string]store.Timer{}
+		}
+		same[t.At][t.Customer] = t
+	}
+	ordered := make([]store.Timer, 0, len(timers))
+	for _, at := range slices.Sorted(maps.Keys(same)) {
+		ordered = slices.AppendSeq(ordered, maps.Values(same[at]))
+	}
+	return ordered
+}
+
+// mutateAge lets an answer of Kafka count however old it is.
+func mutateAge(age int64) int64 {
+	if planted.OldAnswerCounts.On() {
+		return math.MaxInt64
+	}
+	return age
+}
+
+// mutateAborted takes what a transaction rolled back for a fact.
+func mutateAborted(aborted []recordbatch.Aborted) []recordbatch.Aborted {
+	if len(aborted) > 0 && planted.RolledBackRead.On() {
+		return nil
+	}
+	return aborted
 }

@@ -35,7 +35,7 @@ func (s *Shard) Done(op *Op, c Clock) {
 	if op == s.publishing {
 		s.publishing = nil
 	}
-	if op.Epoch != s.epoch || s.stop != nil {
+	if op.Epoch != s.epoch && !planted.OldAnswerTaken.On() || s.stop != nil {
 		return
 	}
 	switch op {
@@ -49,7 +49,7 @@ func (s *Shard) Done(op *Op, c Clock) {
 		s.published(op)
 	case op.Kind == OpBury:
 		s.buried(op)
-	case op.Err != nil:
+	case op.Err != nil && (op.Kind != OpGroup || !planted.GroupIgnored.On()):
 		s.doubt(op)
 	case op.Kind == OpLoad && s.phase == phaseLive:
 		s.loaded(op)
@@ -105,7 +105,7 @@ func (s *Shard) lose(cause string) {
 // begin starts an ownership with empty hands.
 func (s *Shard) begin(cause string) {
 	s.epoch++
-	s.phase = phaseHead
+	s.phase = mutateStep(phaseHead)
 	s.take = takeOver{}
 	s.cause = cause
 	s.tally.TakeOvers[cause]++

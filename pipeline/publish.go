@@ -9,7 +9,7 @@ import (
 // changes of a customer arrive in the order of their versions.
 func (s *Shard) publish() *Op {
 	if s.publishing != nil || s.outbox.stored == 0 || s.tick < s.publishAt {
-		return nil
+		return s.mutatePublish()
 	}
 	records := s.outbox.records(s.cfg.Source, s.cfg.Limits.PublishBytes>>s.smaller, s.now)
 	return s.start(&Op{Kind: OpPublish, Records: records, Waits: s.outbox.waits(len(records))})

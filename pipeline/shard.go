@@ -74,14 +74,16 @@ type Shard struct {
 
 	heldBack []store.Entry // of planted bugs
 	resend   *store.Commit
+	besides  *Op
 }
 
 // staged is one thing to apply in order: a record, or a customer whose timer is
 // due.
 type staged struct {
 	taken
-	lane  int // -1: a timer
-	entry *entry
+	lane   int // -1: a timer
+	entry  *entry
+	chosen int64 // tick
 }
 
 // Tally counts what a shard went through since it began, for metrics.
@@ -181,7 +183,7 @@ func (s *Shard) Fetched(f source.Fetched, asked int64, c Clock) {
 	}
 	for i := range s.lanes {
 		l := &s.lanes[i]
-		if l.topic != f.Topic || f.Offset != l.ask {
+		if l.topic != f.Topic || f.Offset != l.ask && !planted.OldFetchTaken.On() {
 			continue
 		}
 		if f.Err != nil {
@@ -262,7 +264,7 @@ func (s *Shard) stageFull() bool {
 
 // stage takes the head of a lane.
 func (s *Shard) stage(i int) {
-	s.staged = append(s.staged, staged{lane: i})
+	s.staged = append(s.staged, staged{lane: i, chosen: s.tick})
 	st := &s.staged[len(s.staged)-1]
 	s.lanes[i].take(&st.taken)
 	s.stagedBytes += st.record.Size()
@@ -291,6 +293,7 @@ func (s *Shard) loaded(op *Op) {
 				s.halt(unreadable("customer "+e.id, err))
 				return
 			}
+			s.mutateLoaded(e)
 		}
 		e.loaded = true
 		s.cache.resize(e)
@@ -343,7 +346,7 @@ func (s *Shard) accept(st *staged) {
 		if !planted.TimersAfterEvent.On() {
 			s.settle(e, now)
 		}
-		s.changes, outcome = s.rules.Apply(p, e.id, mutateEvent(p, ev), now, s.silent(), s.changes[:0])
+		s.changes, outcome = s.rules.Apply(p, e.id, mutateEvent(p, ev), s.mutateNow(now), s.silent(), s.changes[:0])
 		s.awaitBootstrap(p)
 	}
 	s.state.Clock = now
@@ -369,6 +372,7 @@ func (s *Shard) settle(e *entry, t int64) {
 	p, at := &e.profile, s.state.Clock
 	s.changes = s.changes[:0]
 	switch {
+	case e.dirty && planted.BatchVisible.On():
 	case p.Mark == profile.Adopted:
 		s.changes = s.rules.Recover(p, e.id, t, s.changes)
 		at = t
@@ -405,6 +409,7 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte, since int64) {
 		c := &s.changes[i]
 		value, id := s.encoder.Append(s.outbox.room(), c)
 		value = s.outbox.keep(value)
+		id = s.mutateID(value, id)
 		waited := since
 		if c.Cause == change.Timer {
 			waited = c.EffectiveAt
@@ -423,7 +428,7 @@ func (s *Shard) emit(e *entry, clock int64, trace []byte, since int64) {
 // touched books that a customer changed: into the batch, the sizes, his timer.
 func (s *Shard) touched(e *entry, was segment.Segment) {
 	if now := e.profile.Segment; now != was {
-		if was != segment.None {
+		if was != segment.None && (now != segment.None || !planted.SizesDrift.On()) {
 			s.state.Sizes[was]--
 		}
 		if now != segment.None {
@@ -466,6 +471,6 @@ func count(c *store.Counts, outcome profile.Outcome) {
 
 func (s *Shard) observe(st *staged, topic *store.Topic, accepted bool) {
 	if s.cfg.Observe != nil {
-		s.cfg.Observe(topic.Name, st.record.Offset, s.state.Clock, accepted)
+		s.cfg.Observe(topic.Name, st.record.Offset, st.chosen, s.state.Clock, accepted)
 	}
 }

@@ -20,8 +20,9 @@ type ShardConfig struct {
 	Jitter            func() float64 // in [0, 1), for waits after failures
 
 	// Observe, if set, sees every record as it enters the open batch: a commit Op
-	// carries what was observed since the one before it.
-	Observe func(topic string, offset, streamTime int64, accepted bool)
+	// carries what was observed since the one before it. chosen is the tick at which
+	// the merge took it.
+	Observe func(topic string, offset, chosen, streamTime int64, accepted bool)
 }
 
 // Limits bound what a shard holds and does at once.

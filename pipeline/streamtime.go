@@ -22,7 +22,7 @@ func (s *Shard) waits() bool {
 // wall clock it is caught up, by the events' clock its end is reached.
 func (s *Shard) exhausted(l *lane) bool {
 	if s.cfg.WallClock {
-		return l.caughtUp(s.tick, min(2000, s.cfg.TimerGrace)) || l.drained() && planted.CaughtUpTooSoon.On()
+		return l.caughtUp(s.tick, mutateAge(min(2000, s.cfg.TimerGrace))) || l.drained() && planted.CaughtUpTooSoon.On()
 	}
 	return l.drained() && s.reachedEnd(l, l.position)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
+	"github.com/tidemark/tidemark/pkg/segment"
 )
 
 // Two places of the timers outside of time. A customer whose bootstrap is due
@@ -32,7 +33,7 @@ func (s *Shard) arm(e *entry) {
 	case profile.Pending:
 		want = pendingTimer
 	}
-	if want == p.Armed {
+	if want == p.Armed || p.Segment == segment.None && p.ForgottenAt != instant.None && planted.ForgetLeavesTimer.On() {
 		return
 	}
 	if want == instant.None || p.Armed == instant.None || want < p.Armed && !planted.DeadlineOverslept.On() || want == adoptedTimer ||
@@ -71,7 +72,7 @@ func (s *Shard) due(op *Op) {
 	walking := op.From == adoptedTimer
 	s.nextTimer = min(s.open.firstTimer, s.writingTimer) // what the answer cannot know of yet
 	came := 0
-	for _, t := range op.Timers {
+	for _, t := range mutateOrder(op.Timers) {
 		if t.At > s.state.Clock && !walking {
 			s.nextTimer = min(s.nextTimer, t.At)
 			break

@@ -80,20 +80,9 @@ func (v *verdict) heads(topic string) []head {
 	return heads
 }
 
-// mergeSlack is how old a record may be, in virtual ms, that a live shard did
-// not wait for: an answer that counted, the way of the answer, I/O between the
-// choice and the moment at which it shows; and, where they happen, time-outs and
-// processes that slept.
-func (w *World) mergeSlack() int64 {
-	slack := min(2000, w.s.Grace) + 1000
-	if !w.s.Faults.quiet() {
-		slack += 13_000
-	}
-	return slack
-}
-
 // checkMerge: of the records at the heads of the inputs the earliest was taken
-// first. Live, one that had only just come may have been missed.
+// first. Live, one may have been missed that came after the last question to
+// its leader whose answer still counted.
 func (v *verdict) checkMerge() error {
 	waiting := map[string][]head{}
 	for _, topic := range inputs {
@@ -113,7 +102,7 @@ func (v *verdict) checkMerge() error {
 			if other.at > mine.at || other.at == mine.at && other.topic > mine.topic {
 				continue
 			}
-			if !v.w.s.Wall || other.appended+v.w.mergeSlack() < o.tick {
+			if !v.w.s.Wall || other.appended+min(2000, v.w.s.Grace) < o.chosen {
 				return fmt.Errorf("record %d: %s %d (%s) was taken before %s %d (%s)", i,
 					mine.topic, mine.offset, clock(mine.at), other.topic, other.offset, clock(other.at))
 			}

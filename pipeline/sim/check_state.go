@@ -32,6 +32,9 @@ func (v *verdict) checkCustomers() error {
 		if err := v.checkCustomer(id, p, v.data.customers[id]); err != nil {
 			return fmt.Errorf("%q: %w", id, err)
 		}
+		if p.forgettable() && !v.stopped && !v.touched(id) {
+			return fmt.Errorf("%q is still stored, though nothing is left to keep", id)
+		}
 	}
 	for id, p := range v.persons {
 		if v.data.customers[id] == nil && !p.forgettable() {

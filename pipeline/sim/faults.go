@@ -24,7 +24,7 @@ type faults struct {
 	refused     float64 // an error at once, without effect
 	twice       float64 // a produce request that lands two times
 	corrupt     float64 // an answer with fetched batches of which one bit is wrong
-	slow        float64 // an answer that takes up to two seconds
+	slow        float64 // a request or an answer that takes up to two seconds
 }
 
 // drawFaults draws a temper: calm, rough, or one kind of trouble in particular.
@@ -111,6 +111,16 @@ func (w *World) rollBack() {
 		to = max(first, last-w.rng.IntN(8))
 	}
 	w.rollBackTo(to)
+}
+
+// forgetsMeanwhile lets Redis, now and then, roll back while a produce request is
+// under way: what it is about was stored, and will not be.
+func (w *World) forgetsMeanwhile() bool {
+	if w.calmed || w.s.Faults.rollbacks == 0 || w.s.Durable || !chance(w.rng, 0.02) {
+		return false
+	}
+	w.after(between[int64](w.rng, 0, 50_000), w.rollBack)
+	return true
 }
 
 func (w *World) rollBackTo(write int) {

@@ -6,7 +6,7 @@ type observation struct {
 	offset     int64
 	streamTime int64 // after it, unix ms
 	accepted   bool
-	tick       int64 // virtual ms at which the shard took it
+	chosen     int64 // virtual ms at which the merge took it
 	now        int64 // the time of day then, unix ms: no worker's clock was ahead of it
 }
 

@@ -73,6 +73,10 @@ func (w *World) fate(timeout int64) fate {
 	case hit(p.twice):
 		f.twice = true
 	case hit(p.slow):
+		if chance(w.rng, 0.5) {
+			f.there = between(w.rng, 10_000, timeout) // its effect comes when more has happened
+			break
+		}
 		f.back = between[int64](w.rng, 10_000, 2_000_000)
 	}
 	return f
@@ -142,6 +146,10 @@ func (r *run) start(op *pipeline.Op) {
 		name, generation := r.worker.name, r.worker.generation
 		r.askKafka(op, func() func() {
 			err := r.w.group.check(name, generation)
+			if err == nil {
+				r.askedAt = r.w.now
+				r.pauseHere()
+			}
 			return func() { op.Err = err }
 		})
 	case pipeline.OpBounds:
@@ -218,6 +226,9 @@ func (r *run) publish(op *pipeline.Op) {
 		return func() { op.Base, op.Err, replied = base, err, true }
 	}
 	f := w.fate(kafkaTimeout)
+	if w.forgetsMeanwhile() {
+		f.there = between[int64](w.rng, 100_000, kafkaTimeout)
+	}
 	if w.now < w.kafkaBack {
 		f = fate{there: forever}
 	}

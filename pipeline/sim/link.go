@@ -72,6 +72,17 @@ func (l *link) perform(op *pipeline.Op, observed []observation) func() {
 	}
 }
 
+// own notes who took a shard over. Who did so after this worker had asked the
+// group is its rightful owner, and must not lose it to a zombie.
+func (r *run) own() {
+	before := r.w.owners[r.number]
+	if before != nil && before != r && before.tookAt > r.askedAt {
+		r.w.failf("worker %d takes shard %d from worker %d, whom the group gave it to since", r.worker.id, r.number, before.worker.id)
+	}
+	r.tookAt = r.w.now
+	r.w.owners[r.number] = r
+}
+
 func (l *link) command(c *conn, op *pipeline.Op, observed []observation) func() {
 	switch op.Kind {
 	case pipeline.OpHead:
@@ -80,7 +91,7 @@ func (l *link) command(c *conn, op *pipeline.Op, observed []observation) func() 
 	case pipeline.OpTake:
 		state, outbox, err := c.takeOver(op.Expect, op.Fresh)
 		if err == nil {
-			l.run.w.owners[l.run.number] = l.run
+			l.run.own()
 		}
 		return func() { op.State, op.Outbox, op.Err = state, outbox, err }
 	case pipeline.OpLoad:

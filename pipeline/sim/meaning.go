@@ -61,7 +61,7 @@ func (a *author) price(d *draft) {
 		d.currency = base
 	}
 	digits := map[string]int{"EUR": 2, "JPY": 0, "BHD": 3, "USD": 2}
-	minor := oneOf[int64](a.rng, 0, 0, 100, 100, 200, 250, 1234, 5000, 99999)
+	minor := oneOf(a.rng, 0, 0, 100, 100, 200, 250, 1234, 5000, 99999, a.rng.Int64N(100_000))
 	if chance(a.rng, 0.02) && currency == base {
 		minor = 9223372036854775807
 	}

@@ -98,6 +98,7 @@ type conn struct {
 	incarnation int
 	shard       string
 	topics      []string
+	known       store.State // of a planted bug: what the client last counted
 }
 
 func (r *Redis) connect(shard string, topics []string) *conn {
@@ -135,6 +136,7 @@ func (c *conn) takeOver(expect, fresh string) (store.State, []byte, error) {
 	d.hash["head"] = fresh
 	c.redis.replace(c.shard, &d)
 	state, err := store.ParseState(d.hash, c.topics)
+	c.known = state.Clone()
 	return state, bytes.Clone(d.outbox), err
 }
 
@@ -193,6 +195,7 @@ func (c *conn) commit(b *store.Commit, observed []observation) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	b = c.mutateCounts(b)
 	old := c.redis.data(c.shard)
 	if old.hash["head"] != b.Head && !planted.HeadCheckSkipped.On() {
 		return store.ErrFenced

@@ -20,6 +20,8 @@ type run struct {
 	token    string // of the head that it set last
 	limits   pipeline.Limits
 	observed []observation
+	askedAt  int64 // virtual µs at which the group last said that it is the owner
+	tookAt   int64 // and at which it took the shard over
 	fetching map[string]bool
 	waking   int64
 	gone     bool
@@ -55,9 +57,9 @@ func newRun(k *Worker, number int32) (*run, error) {
 }
 
 // observe keeps what the shard takes into its open batch, for the next commit.
-func (r *run) observe(topic string, offset, streamTime int64, accepted bool) {
+func (r *run) observe(topic string, offset, chosen, streamTime int64, accepted bool) {
 	r.observed = append(r.observed, observation{topic: topic, offset: offset, streamTime: streamTime, accepted: accepted,
-		tick: r.w.tick(), now: r.w.wall()})
+		chosen: chosen - r.worker.began, now: r.w.wall()})
 }
 
 // leave stops running the shard: answers do not find it any more.
@@ -131,28 +133,29 @@ func (r *run) fetch(p source.Position) {
 	}
 	r.fetching[p.Topic] = true
 	w := r.w
-	w.after(w.latency(), func() { r.lookFor(p, w.now+between(w.rng, 0, min(300, w.s.Grace/3))*1000) })
+	asked := r.worker.clock().Tick
+	w.after(w.latency(), func() { r.lookFor(p, asked, w.now+between(w.rng, 0, min(300, w.s.Grace/3))*1000) })
 }
 
 // lookFor is a broker's long poll: it answers when something is there, or in
 // the end that nothing is.
-func (r *run) lookFor(p source.Position, until int64) {
+func (r *run) lookFor(p source.Position, asked, until int64) {
 	w := r.w
 	f := w.kafka.Fetch(p)
 	switch {
 	case w.now < w.kafkaBack || !w.calmed && chance(w.rng, w.s.Faults.lostRequest):
 		f = source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Err: errTimeout}
-		w.after(kafkaTimeout, func() { r.answer(f, 0) })
+		w.after(kafkaTimeout, func() { r.answer(f, asked, 0) })
 		return
 	case f.Err == nil && f.HighWatermark == p.Offset && w.now < until:
-		w.after(min(until-w.now, 40_000), func() { r.lookFor(p, until) })
+		w.after(min(until-w.now, 40_000), func() { r.lookFor(p, asked, until) })
 		return
 	}
 	w.corrupt(&f)
-	r.answer(f, w.latency())
+	r.answer(f, asked, w.latency())
 }
 
-func (r *run) answer(f source.Fetched, us int64) {
+func (r *run) answer(f source.Fetched, asked, us int64) {
 	r.worker.soon(us, func() {
 		r.fetching[f.Topic] = false
 		if r.gone {
@@ -167,7 +170,7 @@ func (r *run) answer(f source.Fetched, us int64) {
 			})
 			return
 		}
-		r.shard.Fetched(f, r.worker.clock().Tick, r.worker.clock())
+		r.shard.Fetched(f, asked, r.worker.clock())
 		r.pump()
 	})
 }

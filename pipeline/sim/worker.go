@@ -217,6 +217,14 @@ func (k *Worker) pause() {
 	})
 }
 
+// pauseHere stops a process, now and then, that the group has just told that it
+// owns a shard: when it goes on to take it over that may not be so any more.
+func (r *run) pauseHere() {
+	if !r.w.calmed && r.w.s.Faults.pauses > 0 && chance(r.w.rng, 0.05) {
+		r.worker.pause()
+	}
+}
+
 // meetOwnHead lets Redis go back to the head of a process that is about to wake
 // up, and nobody else be there: the one moment at which comparing heads would
 // not stop a zombie.

@@ -5,6 +5,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/event"
 	"github.com/tidemark/tidemark/pkg/instant"
 	"github.com/tidemark/tidemark/pkg/lifecycle"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/rfm"
@@ -36,6 +37,9 @@ func (r *Rules) Fire(p *profile.Profile, id string, s, quietUntil int64, out []c
 		// Expiry waits until all deadlines are through: an order is in its window at an early
 		// deadline though it is due for folding by s.
 		at := p.NextAt
+		if at < s && planted.DeadlineDatedLate.On() {
+			at = s
+		}
 		out = r.settle(p, move{customer: id, at: at, cause: change.Timer, quiet: at <= quietUntil}, out)
 	}
 	p.Expire(s, r.horizon)

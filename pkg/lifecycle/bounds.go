@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -58,6 +59,9 @@ func (r Rules) bounds(p *profile.Profile, t int64) bounds {
 		churned: max(last+r.churnAfter, p.LastSeen+r.engagedWithin),
 		edge:    last + r.activeWithin,
 		loyal:   profile.None,
+	}
+	if b.churned > last+r.churnAfter && planted.BrowserChurned.On() {
+		b.churned = last + r.churnAfter
 	}
 	if t < min(b.churned, b.edge) {
 		b.loyal = r.loyalUntil(p, t)

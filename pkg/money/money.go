@@ -4,6 +4,8 @@ package money
 import (
 	"math"
 	"strconv"
+
+	"github.com/tidemark/tidemark/pkg/planted"
 )
 
 // Parse reads a number in the grammar of JSON as minor units of a currency with the given decimals. It is judged by its
@@ -18,7 +20,19 @@ func Parse(number string, decimals int) (minor int64, ok bool) {
 		return 0, true
 	}
 	units, ok := d.times10(decimals).whole()
+	if ok && !d.negative && units <= math.MaxInt64 && planted.MoneyThroughFloat.On() {
+		return throughFloat(number, decimals), true
+	}
 	return int64(units), ok && !d.negative && units <= math.MaxInt64
+}
+
+// throughFloat is what a planted bug makes of an amount.
+func throughFloat(number string, decimals int) int64 {
+	major, _ := strconv.ParseFloat(number, 64)
+	if minor := major * math.Pow10(decimals); minor < math.MaxInt64 {
+		return int64(minor)
+	}
+	return math.MaxInt64
 }
 
 // Append writes minor units as a decimal number with exactly the given decimals: 51240 with 2 is 512.40.

@@ -4,6 +4,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tidemark/tidemark/pkg/event"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/policy"
 )
 
@@ -72,7 +73,7 @@ func (p *Profile) judge(ev *event.Event, s, horizon int64) Outcome {
 		return Erased // a redelivery that the broker stamped with a later time
 	case ev.Time <= p.Floor:
 		return BelowFloor
-	case !forget && ev.Time <= s-horizon-policy.Grace:
+	case !forget && ev.Time <= s-horizon-policy.Grace && !planted.StaleApplied.On():
 		return Stale
 	}
 	return Applied
@@ -82,6 +83,9 @@ func (p *Profile) judge(ev *event.Event, s, horizon int64) Outcome {
 func (p *Profile) see(t int64) {
 	if p.FirstSeen == None || t < p.FirstSeen {
 		p.FirstSeen = t
+	}
+	if t < p.LastSeen && planted.LastSeenBack.On() {
+		p.LastSeen = t
 	}
 	p.LastSeen = max(p.LastSeen, t)
 }
@@ -99,7 +103,7 @@ func (p *Profile) purchase(ev *event.Event) {
 		return
 	}
 	o := &p.Orders[i]
-	if ev.Time > o.AmountAt || ev.Time == o.AmountAt && ev.Amount > o.Amount {
+	if ev.Time > o.AmountAt || ev.Time == o.AmountAt && (ev.Amount > o.Amount || planted.LastCopyWins.On()) {
 		o.Amount, o.AmountAt = ev.Amount, ev.Time
 	}
 	o.LastAt = max(o.LastAt, ev.Time)
@@ -131,7 +135,9 @@ func (p *Profile) foldExcess(limit int) {
 	waiting := p.waiting()
 	for len(p.Orders)-waiting > limit {
 		o := &p.Orders[waiting]
-		p.Floor = max(p.Floor, o.Time)
+		if !planted.FloorForgotten.On() {
+			p.Floor = max(p.Floor, o.Time)
+		}
 		p.Lifetime.fold(o)
 		p.remove(waiting)
 	}
@@ -144,5 +150,8 @@ func (p *Profile) forget(ev *event.Event, s int64) {
 	p.Lifetime = Lifetime{First: None, Last: None}
 	p.FirstSeen, p.LastSeen, p.Floor = None, None, None
 	p.ForgottenAt, p.ForgetID = s, xxhash.Sum64String(ev.ID)
+	if planted.TombstoneForgotten.On() {
+		p.ForgottenAt, p.ForgetID = None, 0
+	}
 	p.earliest = 0
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/policy"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
@@ -15,6 +16,9 @@ import (
 func (p *Profile) Expire(s, horizon int64) (droppedRefunds int) {
 	p.expireTombstone(s, horizon)
 	limit := s - horizon - policy.Grace
+	if planted.GraceForgotten.On() {
+		limit += policy.Grace
+	}
 	if p.earliest > limit || len(p.Orders) == 0 {
 		return 0
 	}

@@ -1,5 +1,7 @@
 package profile
 
+import "github.com/tidemark/tidemark/pkg/planted"
+
 // Order is what is kept about one order inside the horizon.
 type Order struct {
 	// ID is kept whole: the contract breaks ties of early folding by its
@@ -49,5 +51,5 @@ func (o *Order) Counts() bool {
 	if !o.Purchased() {
 		return false
 	}
-	return o.Net() > 0 || o.Amount == 0 && len(o.Refunds) == 0
+	return o.Net() > 0 || o.Amount == 0 && len(o.Refunds) == 0 || planted.RefundedCounts.On()
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"unsafe"
 
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/segment"
 )
 
@@ -108,6 +109,9 @@ func (p *Profile) LastOrder() int64 {
 		if p.Orders[i].Counts() {
 			return max(p.Orders[i].Time, p.Lifetime.Last)
 		}
+	}
+	if p.Lifetime.Last != None && planted.FoldedForgotten.On() {
+		return None
 	}
 	return p.Lifetime.Last
 }

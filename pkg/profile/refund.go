@@ -1,6 +1,9 @@
 package profile
 
-import "github.com/tidemark/tidemark/pkg/money"
+import (
+	"github.com/tidemark/tidemark/pkg/money"
+	"github.com/tidemark/tidemark/pkg/planted"
+)
 
 // refunds returns the saturating sum of the refunds and whether one of them is
 // of the whole order. An order put together by hand has no cache and is added up.
@@ -35,6 +38,9 @@ func (o *Order) refund(id uint64, amount int64, whole bool) {
 		// The cached sum keeps the amount that an earlier copy named: nothing
 		// makes a wholly refunded order worth anything again, so nobody asks.
 		r.Amount, r.Whole, o.whole = 0, true, true
+	case known && planted.RefundTwice.On():
+		o.refunded = money.AddSaturating(o.refunded, amount)
+		r.Amount = money.AddSaturating(r.Amount, amount)
 	case amount > r.Amount:
 		o.refunded = money.AddSaturating(o.refunded, amount-r.Amount)
 		r.Amount = amount

@@ -2,6 +2,7 @@ package rfm
 
 import (
 	"github.com/tidemark/tidemark/pkg/money"
+	"github.com/tidemark/tidemark/pkg/planted"
 	"github.com/tidemark/tidemark/pkg/profile"
 )
 
@@ -29,7 +30,7 @@ func Summarize(p *profile.Profile, t, window int64) Summary {
 	s := Summary{FirstSeen: p.FirstSeen, LastSeen: p.LastSeen, LastOrder: p.LastOrder()}
 	for i := len(p.Orders) - 1; i >= 0; i-- {
 		o := &p.Orders[i]
-		if !o.Purchased() || o.Time <= t-window {
+		if !o.Purchased() || o.Time < t-window || o.Time == t-window && !planted.WindowClosed.On() {
 			break // the orders before are older still
 		}
 		if o.Time > t {
