@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -54,6 +55,7 @@ type field struct {
 	refusals int   // to start because a server was away; they are started again
 
 	environment []string // of every worker
+	tended      bool
 
 	runs      int
 	recovered []time.Duration
@@ -121,6 +123,20 @@ func (f *field) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	return f.service.Configure()
+}
+
+// again goes on with another namespace, whose topics are not there yet.
+func (f *field) again(run int) (err error) {
+	was := f.service
+	o := was.Options
+	o.Name, o.Dir = fmt.Sprintf("%s-%d", o.Name, run), filepath.Join(f.dir, fmt.Sprintf("run-%d", run))
+	if f.service, err = service.New(o); err != nil {
+		f.service = was
+		return err
+	}
+	s := f.service
+	f.later(func() error { return s.DeleteTopics(context.Background()) })
+	return nil
 }
 
 // begin makes topics and a backlog, starts the workers, and returns when they have
@@ -295,6 +311,10 @@ const tendInterval = 100 * time.Millisecond
 // until the row ends. Any other end by itself fails the row: a worker that has
 // begun to work outlasts whatever happens to its servers.
 func (f *field) tend(ctx context.Context) {
+	if f.tended {
+		return
+	}
+	f.tended = true
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -438,6 +458,9 @@ func (f *field) judge(ctx context.Context) error {
 			err = errors.Join(err, errors.New("no change may be published twice"))
 		}
 	}
+	if n := account.Letters; n > account.Records/50 {
+		f.remark("%d dead letters, with their bytes", n)
+	}
 	if n := len(report.Rewound); n > 0 {
 		f.remark("%d shards rewound", n)
 	}
@@ -476,7 +499,7 @@ func (f *field) close() (err error) {
 	if f.service != nil && f.kafka != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		err = errors.Join(err, f.service.DeleteTopics(ctx))
+		err = errors.Join(err, f.service.DeleteTopics(ctx)) // those that were never made are none
 	}
 	return err
 }

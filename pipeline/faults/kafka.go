@@ -338,14 +338,19 @@ func unclean(ctx context.Context, f *field) error {
 		"message.timestamp.type": "LogAppendTime", "retention.ms": "-1", "min.insync.replicas": "1"}, f.kafka.ID(0), f.kafka.ID(1))
 }
 
-// electUnclean lets the follower miss what was consumed, and lead then.
+// electUnclean lets the follower miss what was consumed, and lead then. What was
+// lost is lost for good: each time is a namespace of its own.
 func electUnclean(ctx context.Context, f *field) error {
-	leader, follower := 0, 1
-	if err := f.rest(ctx); err != nil {
-		return err
-	}
-	for _, shard := range f.damaged() {
+	const leader, follower = 0, 1
+	for range f.dose {
 		f.runs++
+		if err := f.again(f.runs); err != nil {
+			return err
+		}
+		if err := f.rest(ctx); err != nil {
+			return err
+		}
+		shard := f.chance.Int32N(shards)
 		f.kafka.Kill(follower)
 		if err := real.Await(ctx, time.Minute, func(ctx context.Context) error { return f.write(ctx, f.service.Purchases, shard, 20) }); err != nil {
 			return err
@@ -368,8 +373,7 @@ func electUnclean(ctx context.Context, f *field) error {
 		if err := f.stops(ctx, shard, "log-shorter"); err != nil {
 			return err
 		}
-		// The log lost its tail for good: it is filled again with other records, so
-		// that the next shard finds this one to stop by its last record only.
+		// Filled again with other records, it shows by the last one consumed only.
 		if err := f.write(ctx, f.service.Purchases, shard, 40); err != nil {
 			return err
 		}
@@ -379,8 +383,6 @@ func electUnclean(ctx context.Context, f *field) error {
 		if err := f.kafka.Restart(leader); err != nil {
 			return err
 		}
-		leader, follower = follower, leader
-		break
 	}
 	f.remark("stops and says log-shorter, then log-replaced; recovery is how soon")
 	return nil

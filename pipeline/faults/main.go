@@ -10,9 +10,17 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
+// silence takes what go-redis would say of servers that are away: they are meant to be.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 func main() {
+	redis.SetLogger(silence{})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {

@@ -22,7 +22,7 @@ func init() {
 	matrix = append(matrix,
 		row{name: "clock-steps", fault: "workers' clocks ±1 h, backward steps", full: 20, reduced: 2, apply: stepClocks},
 		row{name: "clock-calendar", fault: "clocks ±1 h, DST, leap day: the same log by other clocks and zones", full: 4, reduced: 2, configure: replaying, policy: monthly, whole: calendar},
-		row{name: "timer-wave", fault: "timers due at one instant (dose: timers)", full: 1_000_000, reduced: 4000, policy: wavy, whole: wave},
+		row{name: "timer-wave", fault: "timers due at one instant (dose: timers)", full: 1_000_000, reduced: 4000, whole: wave},
 		row{name: "down-a-day", fault: "start after 24 h down (dose: timers due)", full: 1_000_000, reduced: 4000, policy: daily, whole: downADay})
 }
 
@@ -132,12 +132,12 @@ func (f *field) year(ctx context.Context) error {
 	return f.shop.Flush(ctx)
 }
 
-// wavy customers of whom nothing more is seen move all together, two minutes after
+// wavy customers of whom nothing more is seen move all together, some time after
 // they were seen, and once more later than anyone looks.
 const wavy = `policy:
   name: wavy
   window: 30d
-  lifecycle: {loyal_orders: 3, active_within: 10d, churn_after: 20d, engaged_within: 120s, prospect_churn_after: 20d}
+  lifecycle: {loyal_orders: 3, active_within: 10d, churn_after: 20d, engaged_within: %ds, prospect_churn_after: 20d}
 `
 
 // daily is wavy with a night in between.
@@ -150,7 +150,10 @@ const daily = `policy:
 // wave lets many customers be seen at one instant, measures how soon visits are
 // told when all is quiet, and again while all of them move to the edge.
 func wave(ctx context.Context, f *field) error {
-	if err := f.open(ctx); err != nil {
+	const perSecond = 7000 // are consumed at least
+	seconds := 20 + f.dose/perSecond
+	f.service.Policy = fmt.Sprintf(wavy, seconds)
+	if err := errors.Join(f.service.Configure(), f.open(ctx)); err != nil {
 		return err
 	}
 	seen := time.Now()
@@ -160,7 +163,7 @@ func wave(ctx context.Context, f *field) error {
 	if err := f.work(ctx); err != nil {
 		return err
 	}
-	due := seen.Add(2 * time.Minute)
+	due := seen.Add(time.Duration(seconds) * time.Second)
 	normal, err := f.latencies(ctx, func() bool { return time.Until(due) > time.Second })
 	if err != nil {
 		return err

@@ -322,8 +322,8 @@ func pausedTakeOver(ctx context.Context, f *field) error {
 		w.Signal(syscall.SIGCONT)
 		if err := real.Await(ctx, time.Minute, func(ctx context.Context) error {
 			metrics, err := w.Metrics(ctx)
-			if err == nil && metrics["tidemark_fenced_total"] == 0 {
-				err = errors.New("its take-over was not refused yet")
+			if err == nil && metrics["tidemark_fenced_total"]+metrics["tidemark_errors_total"] == 0 {
+				err = errors.New("its take-over has not failed yet")
 			}
 			return err
 		}); err != nil {
@@ -343,5 +343,8 @@ func pausedTakeOver(ctx context.Context, f *field) error {
 		}
 	}
 	f.remark("%.0f take-overs refused", refused)
+	if refused == 0 {
+		return errors.New("none met another's head: all had slept for longer than an I/O may take")
+	}
 	return nil
 }
