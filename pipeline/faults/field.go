@@ -42,6 +42,10 @@ type field struct {
 
 	kafka   *real.Kafka
 	redis   *real.Redis // nil where the row has servers of its own
+	replica *real.Redis // and what else rows have that bring their own servers
+	cluster *real.Cluster
+	proxy   *real.Proxy   // before Redis
+	routes  []*real.Proxy // before Redis, one for each worker
 	service *service.Service
 	shop    *service.Shop
 	probes  *prober

@@ -111,7 +111,7 @@ func (m *runner) brokers(n int) (*real.Kafka, error) {
 		m.kafka = nil
 	}
 	var err error
-	m.kafka, err = real.StartKafka(n, "-Xms256m", "-Xmx768m")
+	m.kafka, err = real.StartRoutedKafka(n, fleet, "-Xms256m", "-Xmx768m")
 	m.size = n
 	return m.kafka, err
 }

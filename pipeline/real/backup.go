@@ -74,6 +74,12 @@ func (r *Redis) appendAgain(ctx context.Context) error {
 	if err := r.Do(ctx, "CONFIG", "SET", "appendonly", "yes"); err != nil {
 		return err
 	}
+	return r.written(ctx)
+}
+
+// written waits until the server has written its append-only file anew, if it is
+// about to.
+func (r *Redis) written(ctx context.Context) error {
 	return Await(ctx, redisTimeout, func(ctx context.Context) error {
 		return r.do(ctx, func(client *redis.Client) error {
 			info, err := client.InfoMap(ctx, "persistence").Result()

@@ -126,7 +126,7 @@ func TestAServerReadsItsFilesSlowly(t *testing.T) {
 	})
 	require.NoError(t, err)
 	done := make(chan error, 1)
-	go func() { done <- server.RestartSlowly(500 * time.Microsecond) }()
+	go func() { done <- server.RestartSlowly(2 * time.Second) }()
 	require.NoError(t, real.Await(bounded(t), time.Minute, func(ctx context.Context) error {
 		if err := client.Get(ctx, "1").Err(); err == nil || !redis.HasErrorPrefix(err, "LOADING") {
 			return fmt.Errorf("it is not loading: %w", err)

@@ -150,6 +150,9 @@ func (c *Cluster) Seize(ctx context.Context, replica, master *Redis) error {
 		err = master.linked(ctx)
 	}
 	if err == nil {
+		err = master.written(ctx)
+	}
+	if err == nil {
 		err = Await(ctx, redisTimeout, func(ctx context.Context) error { return c.agreed(ctx, replica) })
 	}
 	if err != nil {

@@ -38,6 +38,10 @@ type Options struct {
 	Clock    string        // wall or event; empty: wall
 	Replicas int           // of each topic
 	Further  string        // lines of the configuration
+
+	// Own are the addresses by which a worker reaches Kafka and Redis, where it has
+	// ways of its own; nil: those of everybody.
+	Own func(worker int) (kafka, redis []string)
 }
 
 // Redis says where it is and what is asked of it.
@@ -72,8 +76,10 @@ func Build(ctx context.Context, binary string, args ...string) error {
 }
 
 // Configure writes the configuration again, for workers that start from now on.
-func (s *Service) Configure() error {
-	clock, redis := s.Clock, fmt.Sprintf("{addrs: [%s]", strings.Join(s.Redis.Addrs, ", "))
+func (s *Service) Configure() error { return s.configure(s.Config(), s.Kafka, s.Redis.Addrs) }
+
+func (s *Service) configure(file string, kafka, addrs []string) error {
+	clock, redis := s.Clock, fmt.Sprintf("{addrs: [%s]", strings.Join(addrs, ", "))
 	if clock == "" {
 		clock = "wall"
 	}
@@ -94,8 +100,8 @@ server: {listen: "127.0.0.1:0"}
 start: {publish: all}
 clock: %s
 timer_grace: 1s
-%s%s`, s.Name, strings.Join(s.Kafka, ", "), s.Purchases, s.Clicks, s.Changes, s.Letters, s.Session, redis, clock, s.Policy, s.Further)
-	if err := os.WriteFile(s.Config(), []byte(text), 0o600); err != nil {
+%s%s`, s.Name, strings.Join(kafka, ", "), s.Purchases, s.Clicks, s.Changes, s.Letters, s.Session, redis, clock, s.Policy, s.Further)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("configuring service %s: %w", s.Name, err)
 	}
 	return nil
@@ -103,6 +109,22 @@ timer_grace: 1s
 
 // Config is the file of the configuration.
 func (s *Service) Config() string { return filepath.Join(s.Dir, "tidemark.yaml") }
+
+// configOf is the file of a worker's configuration.
+func (s *Service) configOf(worker int) (string, error) {
+	if s.Own == nil {
+		return s.Config(), nil
+	}
+	file := filepath.Join(s.Dir, fmt.Sprintf("worker-%d.yaml", worker))
+	kafka, redis := s.Own(worker)
+	if kafka == nil {
+		kafka = s.Kafka
+	}
+	if redis == nil {
+		redis = s.Redis.Addrs
+	}
+	return file, s.configure(file, kafka, redis)
+}
 
 // Command is one of the program's commands over the configuration.
 func (s *Service) Command(ctx context.Context, name string, args ...string) *exec.Cmd {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -41,12 +43,16 @@ const Killed = -1
 // Start starts a worker, with variables in its environment, as in NAME=value.
 // It ends at the latest with ctx.
 func (s *Service) Start(ctx context.Context, number int, environment ...string) (*Worker, error) {
-	return s.start(s.Command(ctx, "run"), number, environment)
+	return s.StartOf(ctx, s.Binary, number, environment...)
 }
 
 // StartOf is Start of another program.
 func (s *Service) StartOf(ctx context.Context, binary string, number int, environment ...string) (*Worker, error) {
-	return s.start(exec.CommandContext(ctx, binary, "run", "-c", s.Config()), number, environment) //nolint:gosec // it was built for this
+	config, err := s.configOf(number)
+	if err != nil {
+		return nil, err
+	}
+	return s.start(exec.CommandContext(ctx, binary, "run", "-c", config), number, environment) //nolint:gosec // it was built for this
 }
 
 func (s *Service) start(cmd *exec.Cmd, number int, environment []string) (*Worker, error) {
@@ -71,6 +77,25 @@ func (s *Service) start(cmd *exec.Cmd, number int, environment []string) (*Worke
 
 // PID is the worker's process.
 func (w *Worker) PID() int { return w.cmd.Process.Pid }
+
+// CPU is the CPU time that it has used.
+func (w *Worker) CPU() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("reading the CPU time of worker %d: %w", w.Number, err)
+	}
+	// Behind the name, which may hold anything.
+	numbers := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var used time.Duration
+	for _, ticks := range numbers[11:13] { // user, system
+		n, err := strconv.ParseInt(ticks, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the CPU time of worker %d: %w", w.Number, err)
+		}
+		used += time.Duration(n) * 10 * time.Millisecond // Linux's unit, as programs see it on every architecture
+	}
+	return used, nil
+}
 
 // Signal sends it a signal; one that has ended takes none.
 func (w *Worker) Signal(signal syscall.Signal) { _ = w.cmd.Process.Signal(signal) }
