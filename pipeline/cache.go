@@ -28,6 +28,7 @@ type cache struct {
 	entries map[string]*entry
 	ring    entry  // ring.older is the most recently used
 	turn    uint32 // counts batches
+	largest int    // entry that it ever held, in bytes
 }
 
 // entryOverhead approximates an entry without its profile and id: the struct,
@@ -63,6 +64,7 @@ func (c *cache) resize(e *entry) {
 	size := entryOverhead + 2*len(e.id) + e.profile.Size()
 	c.bytes += size - e.size
 	e.size = size
+	c.largest = max(c.largest, size)
 }
 
 // shrink lets the least recently used go until the budget is met. Customers of

@@ -41,7 +41,7 @@ func (b *bench) feed() {
 	tail, behind := b.shard.Wants(nil, nil)
 	for _, p := range append(tail, behind...) {
 		b.shard.Fetched(source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Raw: b.from(p),
-			HighWatermark: b.ends[p.Topic], LastStable: b.ends[p.Topic]}, b.clock.Tick, b.clock)
+			HighWatermark: b.ends[p.Topic], LastStable: b.ends[p.Topic], LogStart: b.starts[p.Topic]}, b.clock.Tick, b.clock)
 	}
 }
 

@@ -29,6 +29,7 @@ type lane struct {
 	heard  bool  // there was one since the take-over
 	broken error // what the bytes could not be read for
 	end    int64 // a replay takes nothing from here on
+	leader int32 // the epoch of the last one known to have what we consumed
 }
 
 // chunk is the answer to one fetch.
@@ -36,6 +37,8 @@ type chunk struct {
 	raw     []byte
 	from    int64
 	aborted []recordbatch.Aborted
+	leader  int32 // the greatest epoch of its batches
+	start   int64 // where the log began
 }
 
 // taken is one record out of a lane, decoded and judged.
@@ -49,7 +52,7 @@ type taken struct {
 
 // rewind throws away what was fetched and goes on at an offset, up to end.
 func (l *lane) rewind(offset, end, latest int64) {
-	*l = lane{topic: l.topic, ask: offset, position: offset, end: end, latest: latest}
+	*l = lane{topic: l.topic, ask: offset, position: offset, end: end, latest: latest, leader: -1}
 }
 
 // push takes the answer to a fetch at ask, which went out at a tick. An empty
@@ -60,7 +63,8 @@ func (l *lane) push(f *source.Fetched, asked int64) {
 		return
 	}
 	l.ask = recordbatch.End(f.Raw, f.Offset)
-	l.chunks = append(l.chunks, chunk{raw: f.Raw, from: f.Offset, aborted: f.Aborted})
+	l.chunks = append(l.chunks, chunk{raw: f.Raw, from: f.Offset, aborted: f.Aborted,
+		leader: recordbatch.LeaderEpoch(f.Raw), start: f.LogStart})
 	l.buffered += len(f.Raw)
 }
 
@@ -68,7 +72,7 @@ func (l *lane) push(f *source.Fetched, asked int64) {
 func (l *lane) advance(d *event.Decoder, partition, partitions int32) bool {
 	for !l.ready {
 		if !l.reading {
-			if len(l.chunks) == 0 {
+			if len(l.chunks) == 0 || l.unproven() {
 				return false
 			}
 			l.reader.Reset(l.chunks[0].raw, max(l.chunks[0].from, l.position), mutateAborted(l.chunks[0].aborted))

@@ -55,6 +55,8 @@ func (s *Shard) Done(op *Op, c Clock) {
 		s.loaded(op)
 	case op.Kind == OpDue:
 		s.due(op)
+	case op.Kind == OpRecord && s.phase == phaseLive:
+		s.proven(op)
 	case s.phase == phaseLive:
 		s.committed(op)
 	default:

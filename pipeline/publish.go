@@ -28,6 +28,10 @@ func (s *Shard) published(op *Op) {
 		return
 	}
 	s.unpublished = 0
+	if op.Base < s.state.Pub && !s.cfg.AcceptTruncated {
+		s.halt(changesShort(s.cfg.Changes, s.state.Pub, op.Base)) // a leader without the tail took them
+		return
+	}
 	n := len(op.Records)
 	s.state.Pub = op.Base + int64(n)
 	s.outbox.acknowledge(n)

@@ -35,6 +35,7 @@ type Shard struct {
 	cause        string // why it began
 	phase        phase
 	take         takeOver
+	proving      int // lane whose leader is being looked at
 	token        string
 	commits      int64       // number of the last commit begun
 	state        store.State // as the open batch will leave it
@@ -201,6 +202,9 @@ func (s *Shard) Fetched(f source.Fetched, asked int64, c Clock) {
 func (s *Shard) work() *Op {
 	for !s.open.full(&s.cfg.Limits) && s.outbox.bytes < s.cfg.Limits.OutboxBytes {
 		if len(s.staged) == 0 {
+			if lane := s.unproven(); lane >= 0 {
+				return s.prove(lane)
+			}
 			if s.timersDue() {
 				return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: s.cfg.Limits.TimerPiece})
 			}
@@ -249,7 +253,7 @@ func (s *Shard) collect() {
 				first = i
 			}
 		}
-		if first < 0 || s.waits() || s.beyond(&s.lanes[first]) {
+		if first < 0 || s.waits() || s.beyond(&s.lanes[first]) || s.stageFull() {
 			return
 		}
 		s.stage(first)
@@ -471,6 +475,6 @@ func count(c *store.Counts, outcome profile.Outcome) {
 
 func (s *Shard) observe(st *staged, topic *store.Topic, accepted bool) {
 	if s.cfg.Observe != nil {
-		s.cfg.Observe(topic.Name, st.record.Offset, st.chosen, s.state.Clock, accepted)
+		s.cfg.Observe(topic.Name, &st.record, st.chosen, s.state.Clock, accepted)
 	}
 }

@@ -1,6 +1,9 @@
 package pipeline
 
-import "github.com/tidemark/tidemark/pkg/policy"
+import (
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
+	"github.com/tidemark/tidemark/pkg/policy"
+)
 
 // ShardConfig is what one shard has to know.
 type ShardConfig struct {
@@ -22,7 +25,7 @@ type ShardConfig struct {
 	// Observe, if set, sees every record as it enters the open batch: a commit Op
 	// carries what was observed since the one before it. chosen is the tick at which
 	// the merge took it.
-	Observe func(topic string, offset, chosen, streamTime int64, accepted bool)
+	Observe func(topic string, record *recordbatch.Record, chosen, streamTime int64, accepted bool)
 }
 
 // Limits bound what a shard holds and does at once.

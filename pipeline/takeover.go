@@ -25,7 +25,8 @@ const (
 // takeOver is what a take-over carries from step to step.
 type takeOver struct {
 	bounds map[string]Bounds
-	record int // input whose last record is compared
+	record int              // input whose last record is compared
+	leader map[string]int32 // the epoch of what each input has there
 	scan   scan
 }
 
@@ -147,7 +148,7 @@ func (s *Shard) compareBounds() {
 		}
 		s.open.moved = true
 	}
-	s.phase, s.take.record = phaseRecord, -1
+	s.phase, s.take.record, s.take.leader = phaseRecord, -1, map[string]int32{}
 	s.nextRecord()
 }
 
@@ -164,27 +165,32 @@ func (s *Shard) nextRecord() {
 }
 
 // compareRecord compares the last record consumed with what the log holds there
-// now. It is asked for only where the log begins before it: another record, or
-// none, is another log.
+// now. It is asked for only where the log begins before it.
 func (s *Shard) compareRecord(op *Op) {
-	t := &s.state.Topics[s.take.record]
+	if t := &s.state.Topics[s.take.record]; s.same(op, t.Name, t.Checksum) {
+		s.take.leader[t.Name] = recordbatch.LeaderEpoch(op.Fetched.Raw)
+		s.nextRecord()
+	}
+}
+
+// same reports that the record asked for is the one of that checksum; else the
+// shard begins anew or stops. Another record, or none, is another log.
+func (s *Shard) same(op *Op, topic string, sum uint64) bool {
 	var reader recordbatch.Reader
 	var record recordbatch.Record
-	reader.Reset(op.Fetched.Raw, t.Last, op.Fetched.Aborted)
+	reader.Reset(op.Fetched.Raw, op.Offset, op.Fetched.Aborted)
 	ok, err := reader.Next(&record)
-	if err != nil {
+	switch {
+	case err != nil:
 		s.lose("unreadable batch")
-		return
-	}
-	if !ok && min(op.Fetched.HighWatermark, op.Fetched.LastStable) <= t.Last {
+	case !ok && min(op.Fetched.HighWatermark, op.Fetched.LastStable) <= op.Offset:
 		s.lose("record not readable yet") // a new leader does not know yet how far its followers are
-		return
+	case !ok || record.Offset != op.Offset || checksum(&record) != sum && !planted.ChecksumIgnored.On():
+		s.halt(replaced(topic, op.Offset))
+	default:
+		return true
 	}
-	if !ok || record.Offset != t.Last || checksum(&record) != t.Checksum && !planted.ChecksumIgnored.On() {
-		s.halt(replaced(t.Name, t.Last))
-		return
-	}
-	s.nextRecord()
+	return false
 }
 
 // compareChanges compares what Kafka acknowledged with the changes topic.
@@ -219,6 +225,9 @@ func (s *Shard) live() {
 		s.lanes[i].topic = t.Name
 		if s.lanes[i].ask == 0 || !planted.NoRewind.On() {
 			s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), mutateGreatest(t.Greatest))
+			if epoch, ok := s.take.leader[t.Name]; ok {
+				s.lanes[i].leader = epoch
+			}
 		}
 	}
 	s.take = takeOver{}

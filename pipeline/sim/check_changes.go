@@ -33,8 +33,11 @@ func (v *verdict) readPasts() error {
 // touched reports that Redis, when it came back older, did not know a change of
 // this customer that was published, so that he had to be adopted.
 func (v *verdict) touched(id string) bool {
-	return slices.ContainsFunc(v.lost, func(l *loss) bool { return v.lostChange(l, id) })
+	return v.exposed(id) || slices.ContainsFunc(v.lost, func(l *loss) bool { return v.lostChange(l, id) })
 }
+
+// exposed reports that the world may have been told two things of a customer.
+func (v *verdict) exposed(id string) bool { return v.w.exposed[someone{v.number, id}] }
 
 func (v *verdict) lostChange(l *loss, id string) bool {
 	pub := l.after.pub()
@@ -130,7 +133,7 @@ func (r *replay) name(want *told, b *broadcast, prefix int) error {
 			return fmt.Errorf("there is no event before its position")
 		}
 		o := r.history[prefix-1]
-		sent := r.w.sent[place{o.topic, r.number}][o.offset]
+		sent := o.sent
 		if sent.customer != b.Customer || o.streamTime != b.effectiveAt {
 			return fmt.Errorf("its event is not the last one before its position")
 		}
@@ -153,6 +156,9 @@ func (r *replay) name(want *told, b *broadcast, prefix int) error {
 // change from where the one before led, the last one to where he is now.
 func (v *verdict) checkChains() error {
 	for _, id := range v.w.workload.customers {
+		if v.exposed(id) {
+			continue
+		}
 		var before *broadcast
 		for i := range v.topic {
 			b := &v.topic[i]

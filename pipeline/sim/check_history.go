@@ -19,6 +19,9 @@ func (v *verdict) checkHistory() error {
 			}
 		}
 		want := v.toConsume(topic)
+		if _, lost := v.w.tails[place{topic, v.number}]; lost && v.stopped {
+			want = got // that it was not told of the loss is what is wrong with it
+		}
 		if v.stopped {
 			want = want[:min(len(got), len(want))]
 		}
@@ -72,7 +75,7 @@ func (v *verdict) heads(topic string) []head {
 		if o.topic != topic || !o.accepted {
 			continue
 		}
-		sent := v.w.sent[place{topic, v.number}][o.offset]
+		sent := o.sent
 		_, f := sent.judge(v.rules, sent.timestamp, greatest)
 		greatest = max(greatest, f.at)
 		heads = append(heads, head{topic: topic, offset: o.offset, at: f.at, appended: sent.appended})
@@ -197,13 +200,13 @@ func (v *verdict) checkLetters() error {
 		latest[topic] = none
 	}
 	for _, o := range v.history {
-		sent := v.w.sent[place{o.topic, v.number}][o.offset]
+		sent := o.sent
 		reject, f := sent.judge(v.rules, sent.timestamp, latest[o.topic])
 		if reject == "" {
 			latest[o.topic] = max(latest[o.topic], f.at)
 			continue
 		}
-		if want := letterOf(&sent, o, v.number, reject); !buried[want] {
+		if want := letterOf(sent, o, v.number, reject); !buried[want] {
 			return fmt.Errorf("%s %d is missing: %s", o.topic, o.offset, want)
 		}
 	}

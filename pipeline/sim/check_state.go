@@ -69,7 +69,7 @@ func (v *verdict) checkCustomer(id string, p *person, value []byte) error {
 		return fmt.Errorf("the line for readers: %w", err)
 	}
 	stored := profile.New()
-	if err := stored.Decode(value); err != nil {
+	if err := stored.Decode(understood(value)); err != nil {
 		return err
 	}
 	if err := v.checkLedger(&stored, p); err != nil {
@@ -82,7 +82,7 @@ func (v *verdict) checkCustomer(id string, p *person, value []byte) error {
 	if v.touched(id) {
 		// The chain of changes says what these have to be.
 		want.Since, want.Version = s.Since, s.Version
-		if last := v.last(id); last != nil && !v.expired(last, s) && (s.Version != last.Version || s.Lifecycle != last.to()) {
+		if last := v.last(id); last != nil && !v.exposed(id) && !v.expired(last, s) && (s.Version != last.Version || s.Lifecycle != last.to()) {
 			return fmt.Errorf("stored as %q version %d, but the world was last told %q version %d",
 				s.Lifecycle, s.Version, last.to(), last.Version)
 		}

@@ -26,7 +26,7 @@ func (w *World) run() error {
 	quiet, busy := false, int64(0)
 	var look func()
 	look = func() {
-		if !w.calmed || w.tick() <= w.workload.lastTick || w.unfinished() != "" {
+		if !w.calmed || w.tick() <= w.workload.lastTick || w.undelivered > 0 || w.unfinished() != "" {
 			busy = w.tick()
 		}
 		quiet = w.tick() >= busy+lull
@@ -43,7 +43,7 @@ func (w *World) run() error {
 	for _, k := range w.workers {
 		k.drop()
 	}
-	w.totals.VirtualMS = w.tick()
+	w.totals.VirtualMS, w.totals.StreamMS = w.tick(), w.wall()-w.workload.first
 	return w.failed
 }
 
@@ -52,6 +52,9 @@ func (w *World) failf(format string, args ...any) { w.fail(fmt.Errorf(format, ar
 // unfinished says what some shard still has to do; "" if nothing.
 func (w *World) unfinished() string {
 	for number := range w.s.Partitions {
+		if w.expected[number] == "" && w.stopped[number] == "" && w.mustStop(w.redis.data(shardKey(number))) {
+			return fmt.Sprintf("shard %d has not noticed that its log lost what it consumed", number)
+		}
 		if w.expected[number] != "" {
 			if w.stopped[number] == "" {
 				return fmt.Sprintf("shard %d has not stopped with %s", number, w.expected[number])

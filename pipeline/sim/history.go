@@ -2,6 +2,7 @@ package sim
 
 // observation is one record as a shard took it into a batch.
 type observation struct {
+	sent       *parcelled // nil: nobody sent it
 	topic      string
 	offset     int64
 	streamTime int64 // after it, unix ms

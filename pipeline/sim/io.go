@@ -60,19 +60,19 @@ func (w *World) fate(timeout int64) fate {
 		return draw < 0 && draw >= -probability
 	}
 	switch {
-	case hit(p.lostRequest):
+	case hit(p.LostRequest):
 		f.there = forever
-	case hit(p.lostReply):
+	case hit(p.LostReply):
 		f.back = forever
 		w.totals.LostReplies++
-	case hit(p.lateEffect):
+	case hit(p.LateEffect):
 		f.there = timeout + between[int64](w.rng, 1_000, 5_000_000)
 		w.totals.Late++
-	case hit(p.refused):
+	case hit(p.Refused):
 		f.refused = true
-	case hit(p.twice):
+	case hit(p.Twice):
 		f.twice = true
-	case hit(p.slow):
+	case hit(p.Slow):
 		if chance(w.rng, 0.5) {
 			f.there = between(w.rng, 10_000, timeout) // its effect comes when more has happened
 			break
@@ -160,7 +160,10 @@ func (r *run) start(op *pipeline.Op) {
 	case pipeline.OpChanges:
 		r.askKafka(op, func() func() { return r.read(op, topicChanges) })
 	case pipeline.OpBury:
-		r.askKafka(op, func() func() { r.w.bury(op); return nil })
+		r.askKafka(op, func() func() {
+			err := r.w.bury(op)
+			return func() { op.Err = err }
+		})
 	case pipeline.OpPublish:
 		r.publish(op)
 	default:
@@ -208,20 +211,36 @@ func (r *run) read(op *pipeline.Op, topic string) func() {
 	return func() { op.Fetched, op.Err = f, f.Err }
 }
 
-// publish sends changes. One hole is stated and not simulated: a produce of an
-// old owner that lands after his heir has read the partition, while Redis lost
-// what had caused it. Whoever loses such a request in the network is not wrong.
+// publish sends changes. They may land long after, when the shard has another
+// owner. One hole is stated: that he has read the partition before, and that
+// Redis lost what had caused them. Of those customers the world may hear two
+// things.
 func (r *run) publish(op *pipeline.Op) {
+	r.w.examinePublish(r, op)
 	w, opened, replied := r.w, r.link.opened, false
+	var server *Redis
+	if r.link.conn != nil {
+		server = r.link.conn.redis
+	}
 	land := func() func() {
-		if r.outlived(opened, replied) {
-			w.tracef("shard %d: a produce request of worker %d gets lost", r.number, r.worker.id)
-			return func() { op.Err = errTimeout }
+		if w.cutShort[r.number] && w.owners[r.number] != r {
+			return func() { op.Err = errTimeout } // it would fill what the topic lost
+		}
+		for _, customer := range r.outlived(opened, replied, op.Records) {
+			w.expose(r.number, customer)
 		}
 		if (replied || r.w.owners[r.number] != r) && w.ambiguous(r.number, op.Records) {
 			return func() { op.Err = errTimeout }
 		}
 		base, err := w.kafka.Append(topicChanges, r.number, op.Records, appending{wall: w.wall(), codec: plain})
+		if err != nil {
+			return func() { op.Err = err }
+		}
+		w.countLate(r, op.Records)
+		for _, record := range op.Records {
+			w.heard[heard{r.number, idOf(record.Value)}] = true
+			w.landed = append(w.landed, landing{server, r.number, string(record.Key)})
+		}
 		w.tracef("shard %d: worker %d's %d changes land at %d", r.number, r.worker.id, len(op.Records), base)
 		return func() { op.Base, op.Err, replied = base, err, true }
 	}
@@ -232,6 +251,9 @@ func (r *run) publish(op *pipeline.Op) {
 	if w.now < w.kafkaBack {
 		f = fate{there: forever}
 	}
+	if w.cutShort[r.number] {
+		f = fate{there: f.there % kafkaTimeout, back: w.latency()} // else its repeat would hide the loss
+	}
 	r.request(op, f, kafkaTimeout, land)
 	w.after(kafkaTimeout, func() { replied = true })
 	if f.twice {
@@ -241,7 +263,7 @@ func (r *run) publish(op *pipeline.Op) {
 
 // corrupt spoils a bit of an answer now and then, where the sum covers it.
 func (w *World) corrupt(f *source.Fetched) {
-	if !w.calmed && len(f.Raw) > attributesAt && chance(w.rng, w.s.Faults.corrupt) {
+	if !w.calmed && len(f.Raw) > attributesAt && chance(w.rng, w.s.Faults.Corrupt) {
 		size := 12 + int(binary.BigEndian.Uint32(f.Raw[8:]))
 		if size <= len(f.Raw) {
 			f.Raw[between(w.rng, attributesAt, size-1)] ^= 1 << w.rng.IntN(8)
@@ -249,15 +271,41 @@ func (w *World) corrupt(f *source.Fetched) {
 	}
 }
 
-// outlived reports that Redis lost what an ownership had stored, and that the
-// changes partition was read since.
-func (r *run) outlived(opened int64, replied bool) bool {
+// outlived lists the customers of records that Redis lost what had caused them,
+// while the changes partition was read before they land.
+func (r *run) outlived(opened int64, replied bool, records []sink.Record) (customers []string) {
 	for _, l := range r.w.losses {
-		if l.number == r.number && l.when >= opened && l.read >= 0 && (l.reader != r || replied) {
+		if l.number != r.number || l.when < opened || l.read < 0 || l.reader == r && !replied {
+			continue
+		}
+		for _, record := range records {
+			if !l.knows(r.w.kafka, record.Value) {
+				customers = append(customers, string(record.Key))
+			}
+		}
+	}
+	return customers
+}
+
+// knows reports that Redis kept a change, or that it was in the topic when that
+// was read: whoever owns the shard sends the same, or goes on from it.
+func (l *loss) knows(k *Kafka, value []byte) bool {
+	if bytes.Contains(l.after.outbox, value) {
+		return true
+	}
+	for _, there := range k.records(topicChanges, l.number) {
+		if there.offset < l.read && bytes.Equal(there.Value, value) {
 			return true
 		}
 	}
 	return false
+}
+
+// countLate counts requests of somebody who does not own the shard any more.
+func (w *World) countLate(r *run, records []sink.Record) {
+	if owner := w.owners[r.number]; owner != nil && owner != r {
+		w.totals.LateProduces++
+	}
 }
 
 // ambiguous reports that a request repeats a change of a customer who is
@@ -280,14 +328,17 @@ func (w *World) ambiguous(number int32, records []sink.Record) bool {
 }
 
 // bury writes dead letters.
-func (w *World) bury(op *pipeline.Op) {
+func (w *World) bury(op *pipeline.Op) error {
 	for _, l := range op.Letters {
 		_, err := w.kafka.Append(topicDead, l.Partition%w.s.DeadParts, []sink.Record{letterRecord(&l)},
 			appending{wall: w.wall(), codec: plain})
 		if err != nil {
-			w.fail(fmt.Errorf("burying: %w", err))
+			w.totals.LettersRefused++
+			return err
 		}
+		w.buried[letterPlace{place{l.Topic, l.Partition}, l.Offset}] = true
 	}
+	return nil
 }
 
 // describe is an I/O in the trace.

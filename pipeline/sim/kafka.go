@@ -2,10 +2,12 @@ package sim
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
@@ -13,12 +15,14 @@ import (
 
 // Kafka models a broker: topics of partitions, each one log.
 type Kafka struct {
-	topics map[string]*topicLog
+	topics  map[string]*topicLog
+	largest pipeline.Largest // batch and record that were appended
 }
 
 // topicLog is one topic.
 type topicLog struct {
 	appendTime bool // message.timestamp.type=LogAppendTime
+	away       int  // above 0: nobody can use it
 	partitions []*partitionLog
 }
 
@@ -28,6 +32,10 @@ type partitionLog struct {
 	start   int64    // of the log: nothing before is readable
 	end     int64    // the high watermark, the offset of the next record
 	ever    []stored // everything that ever was in it, for the checks
+
+	epoch      int32 // of its leader
+	leaderless bool
+	lagging    int64 // the high watermark as far as a new leader knows it yet; -1: it is the end
 
 	producers int64 // that had transactions
 	aborted   []abortedRange
@@ -48,7 +56,7 @@ func NewKafka() *Kafka { return &Kafka{topics: map[string]*topicLog{}} }
 func (k *Kafka) CreateTopic(name string, partitions int32, appendTime bool) {
 	t := &topicLog{appendTime: appendTime, partitions: make([]*partitionLog, partitions)}
 	for i := range t.partitions {
-		t.partitions[i] = &partitionLog{}
+		t.partitions[i] = &partitionLog{lagging: -1}
 	}
 	k.topics[name] = t
 }
@@ -61,6 +69,34 @@ func (k *Kafka) log(topic string, partition int32) (*partitionLog, error) {
 	return t.partitions[partition], nil
 }
 
+// leader is the log as clients find it: where nobody leads it they do not.
+func (k *Kafka) leader(topic string, partition int32) (*partitionLog, error) {
+	log, err := k.log(topic, partition)
+	switch {
+	case err != nil:
+		return nil, err
+	case k.topics[topic].away > 0:
+		return nil, kafka.UnknownTopicOrPartition
+	case log.leaderless:
+		return nil, kafka.NotLeaderForPartition
+	}
+	return log, nil
+}
+
+// unusable reports that a producer has to try again.
+func (k *Kafka) unusable(topic string, partition int32) bool {
+	_, err := k.leader(topic, partition)
+	return err != nil
+}
+
+// high is the high watermark that the leader knows of.
+func (l *partitionLog) high() int64 {
+	if l.lagging >= 0 {
+		return min(l.lagging, l.end)
+	}
+	return l.end
+}
+
 // appending is how a batch comes into a log.
 type appending struct {
 	wall  int64 // the broker's clock, unix ms
@@ -71,7 +107,7 @@ type appending struct {
 
 // Append writes records as one batch and returns the first one's offset.
 func (k *Kafka) Append(topic string, partition int32, records []sink.Record, a appending) (int64, error) {
-	log, err := k.log(topic, partition)
+	log, err := k.leader(topic, partition)
 	if err != nil {
 		return 0, err
 	}
@@ -88,11 +124,14 @@ func (k *Kafka) Append(topic string, partition int32, records []sink.Record, a a
 			r.Time = o.AppendTime
 		}
 		r.Key, r.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
+		k.largest.Record = max(k.largest.Record, sizeOf(&r))
 		b.records = append(b.records, r)
 	}
 	if b.raw, err = builder.Finish(); err != nil {
 		return 0, err
 	}
+	k.largest.Batch = max(k.largest.Batch, len(b.raw))
+	binary.BigEndian.PutUint32(b.raw[epochAt:], uint32(log.epoch))
 	for i, r := range b.records {
 		log.ever = append(log.ever, stored{Record: r, offset: b.base + int64(i)})
 	}
@@ -104,11 +143,23 @@ func (k *Kafka) Append(topic string, partition int32, records []sink.Record, a a
 	return b.base, nil
 }
 
+// sizeOf is what a record takes, its headers as they lie in a batch.
+func sizeOf(r *sink.Record) int {
+	size := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value) + 2*binary.MaxVarintLen32
+	}
+	return size
+}
+
 // Bounds are the log's start and its high watermark.
 func (k *Kafka) Bounds(topic string, partition int32) (start, end int64, err error) {
-	log, err := k.log(topic, partition)
+	log, err := k.leader(topic, partition)
 	if err != nil {
 		return 0, 0, err
+	}
+	if log.lagging >= 0 {
+		return 0, 0, kafka.OffsetNotAvailable
 	}
 	return log.start, log.end, nil
 }
@@ -117,19 +168,20 @@ func (k *Kafka) Bounds(topic string, partition int32) (start, end int64, err err
 // offset, the first one however large it is, and cut anywhere in the last.
 func (k *Kafka) Fetch(p source.Position) source.Fetched {
 	f := source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset}
-	log, err := k.log(p.Topic, p.Partition)
+	log, err := k.leader(p.Topic, p.Partition)
 	if err != nil {
 		f.Err = err
 		return f
 	}
-	f.LogStart, f.HighWatermark, f.LastStable = log.start, log.end, log.end
+	high := log.high()
+	f.LogStart, f.HighWatermark, f.LastStable = log.start, high, high
 	if p.Offset < log.start || p.Offset > log.end {
 		f.Err = kafka.OffsetOutOfRange
 		return f
 	}
 	f.Aborted = log.abortedFrom(p.Offset)
 	for _, b := range log.batches {
-		if b.next <= p.Offset {
+		if b.next <= p.Offset || b.next > high {
 			continue
 		}
 		room := int(p.MaxBytes) - len(f.Raw)

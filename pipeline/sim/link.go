@@ -12,7 +12,7 @@ import (
 type link struct {
 	run    *run
 	conn   *conn
-	opened int64 // virtual µs
+	opened int64 // virtual µs; before, when the first command was sent
 	free   int64 // when the last command sent reaches the server
 	broken error
 	dead   bool // nothing that is still under way arrives
@@ -54,7 +54,7 @@ func (r *run) askRedis(op *pipeline.Op) {
 			return func() { op.Err = errCut }
 		}
 		if l.conn == nil {
-			l.conn = w.redis.connect(shardKey(r.number), inputs)
+			l.conn, l.opened = w.redis.connect(shardKey(r.number), inputs), w.now
 		}
 		return l.perform(op, observed)
 	})
@@ -84,6 +84,7 @@ func (r *run) own() {
 }
 
 func (l *link) command(c *conn, op *pipeline.Op, observed []observation) func() {
+	l.run.translate(op)
 	switch op.Kind {
 	case pipeline.OpHead:
 		state, err := c.head()
@@ -96,12 +97,19 @@ func (l *link) command(c *conn, op *pipeline.Op, observed []observation) func() 
 		return func() { op.State, op.Outbox, op.Err = state, outbox, err }
 	case pipeline.OpLoad:
 		values, err := c.load(op.Customers)
-		return func() { op.Values, op.Err = values, err }
+		return func() {
+			op.Values, op.Err = values, err
+			l.run.translate(op)
+		}
 	case pipeline.OpDue:
 		timers, err := c.due(op.From, op.Limit)
 		return func() { op.Timers, op.Err = timers, err }
 	case pipeline.OpCommit:
+		before := c.redis.data(c.shard)
 		err := c.commit(op.Commit, observed)
+		if err == nil {
+			l.run.w.examine(l.run, before, c.redis.data(c.shard), observed)
+		}
 		return func() { op.Err = err }
 	case pipeline.OpWait:
 		err := c.wait()

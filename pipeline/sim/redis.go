@@ -24,6 +24,12 @@ type Redis struct {
 	shards      map[string]*shardData
 	journal     []map[string]*shardData // before each write; the last is before the latest
 	durable     int                     // writes that were waited for: roll-backs with durability keep them
+
+	readOnly  error           // while set, the answer to every write
+	isolated  bool            // another server is the master; this one has no replica
+	lagging   int             // above 0: no replica keeps up
+	migrating map[string]bool // shards on their way to another node of a cluster
+	moves     map[string]int  // how often each shard was moved: older connections are sent away
 }
 
 // shardData is everything under one shard's hash tag. Immutable.
@@ -33,13 +39,30 @@ type shardData struct {
 	timers    map[string]int64
 	outbox    []byte
 	history   *history
+
+	state   *store.State // the hash as its last commit wrote it, but for the head
+	written []string     // customers of that commit
+	unsent  []unsent     // the outbox, read
 }
 
 // nothing is a shard that never ran.
 var nothing = &shardData{}
 
 // NewRedis returns an empty server.
-func NewRedis() *Redis { return &Redis{shards: map[string]*shardData{}} }
+func NewRedis() *Redis {
+	return &Redis{shards: map[string]*shardData{}, migrating: map[string]bool{}, moves: map[string]int{}}
+}
+
+// Promote returns the replica that takes the server's place. It has everything
+// before the write-th write. The server lives on beside it.
+func (r *Redis) Promote(write int) *Redis {
+	heir := NewRedis()
+	heir.shards, heir.journal, heir.durable = r.shards, r.journal[:write:write], min(r.durable, write)
+	if write < len(r.journal) {
+		heir.shards = r.journal[write]
+	}
+	return heir
+}
 
 // data is what the server holds of a shard.
 func (r *Redis) data(shard string) *shardData {
@@ -99,18 +122,36 @@ type conn struct {
 	shard       string
 	topics      []string
 	known       store.State // of a planted bug: what the client last counted
+	moves       int         // of the shard, when the connection was made
 }
 
 func (r *Redis) connect(shard string, topics []string) *conn {
-	return &conn{redis: r, incarnation: r.incarnation, shard: shard, topics: topics}
+	return &conn{redis: r, incarnation: r.incarnation, shard: shard, topics: topics, moves: r.moves[shard]}
 }
 
 // check is what happens to a command before it is looked at.
 func (c *conn) check() error {
-	if c.incarnation != c.redis.incarnation {
+	switch {
+	case c.incarnation != c.redis.incarnation:
 		return errCut
+	case c.moves != c.redis.moves[c.shard]:
+		return refusal("MOVED 3999 127.0.0.1:6381")
+	case c.redis.refusal == nil && c.redis.migrating[c.shard]:
+		return refusal("ASK 3999 127.0.0.1:6381")
 	}
 	return c.redis.refusal
+}
+
+// checkWrite is what happens to a write. One of a shard on its way to another
+// node has some of its keys here and some there.
+func (c *conn) checkWrite() error {
+	if c.incarnation == c.redis.incarnation && c.redis.migrating[c.shard] {
+		return refusal("TRYAGAIN Multiple keys request during rehashing of slot")
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.redis.readOnly
 }
 
 func (c *conn) head() (store.State, error) {
@@ -121,7 +162,7 @@ func (c *conn) head() (store.State, error) {
 }
 
 func (c *conn) takeOver(expect, fresh string) (store.State, []byte, error) {
-	if err := c.check(); err != nil {
+	if err := c.checkWrite(); err != nil {
 		return store.State{}, nil, err
 	}
 	old := c.redis.data(c.shard)
@@ -165,6 +206,9 @@ func (c *conn) wait() error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.redis.isolated || c.redis.lagging > 0 {
+		return errNotDurable
+	}
 	c.redis.durable = len(c.redis.journal)
 	return nil
 }
@@ -192,7 +236,7 @@ func (d *shardData) due(from int64) []store.Timer {
 // commit applies a batch. observed are the records that the batch consumed: the
 // simulator's own knowledge, which goes wherever the state goes.
 func (c *conn) commit(b *store.Commit, observed []observation) error {
-	if err := c.check(); err != nil {
+	if err := c.checkWrite(); err != nil {
 		return err
 	}
 	b = c.mutateCounts(b)
@@ -212,6 +256,7 @@ func (d *shardData) apply(b *store.Commit, observed []observation) *shardData {
 		timers:    maps.Clone(d.timers),
 		outbox:    bytes.Clone(b.Outbox),
 		history:   d.history.with(observed),
+		state:     b.State,
 	}
 	if next.hash == nil {
 		next.hash = map[string]string{}
@@ -224,6 +269,7 @@ func (d *shardData) apply(b *store.Commit, observed []observation) *shardData {
 		next.customers = map[string][]byte{}
 	}
 	for _, e := range b.Customers {
+		next.written = append(next.written, e.Customer)
 		if e.Value == nil {
 			delete(next.customers, e.Customer)
 			continue

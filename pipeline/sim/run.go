@@ -2,9 +2,11 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/source"
 )
 
@@ -25,6 +27,7 @@ type run struct {
 	fetching map[string]bool
 	waking   int64
 	gone     bool
+	refused  bool // it stopped for what is wrong with its worker
 	woken    busy
 }
 
@@ -44,9 +47,12 @@ func newRun(k *Worker, number int32) (*run, error) {
 	if !w.s.Faults.quiet() && chance(w.rng, 0.3) {
 		r.limits = drawLimits(w.rng) // another version of the configuration
 	}
+	if !slices.Contains(w.limits, r.limits) {
+		w.limits = append(w.limits, r.limits)
+	}
 	shard, err := pipeline.NewShard(pipeline.ShardConfig{
-		Shard: number, Partitions: w.s.Partitions, Inputs: inputs, Changes: topicChanges, Source: cloudSource,
-		Policy: w.s.Policy, WallClock: w.s.Wall, TimerGrace: w.s.Grace, Publish: w.s.Publish,
+		Shard: number, Partitions: k.partitions, Inputs: inputs, Changes: topicChanges, Source: cloudSource,
+		Policy: k.policy, WallClock: w.s.Wall, TimerGrace: w.s.Grace, Publish: w.s.Publish,
 		AcceptTruncated: w.s.Truncation.accepted, Durable: w.s.Durable, Until: w.s.Until, Limits: r.limits,
 		Token:   func() string { return strconv.FormatUint(w.rng.Uint64(), 36) },
 		Jitter:  w.rng.Float64,
@@ -57,8 +63,9 @@ func newRun(k *Worker, number int32) (*run, error) {
 }
 
 // observe keeps what the shard takes into its open batch, for the next commit.
-func (r *run) observe(topic string, offset, chosen, streamTime int64, accepted bool) {
-	r.observed = append(r.observed, observation{topic: topic, offset: offset, streamTime: streamTime, accepted: accepted,
+func (r *run) observe(topic string, record *recordbatch.Record, chosen, streamTime int64, accepted bool) {
+	sent := r.w.find(place{topic, r.number}, record)
+	r.observed = append(r.observed, observation{topic: topic, offset: record.Offset, sent: sent, streamTime: streamTime, accepted: accepted,
 		chosen: chosen - r.worker.began, now: r.w.wall()})
 }
 
@@ -86,13 +93,14 @@ func (r *run) pump() {
 		r.start(op)
 	}
 	if stop := r.shard.Stopped(); stop != nil {
-		r.w.stop(r.number, stop)
+		r.w.stop(r, stop)
 		return
 	}
 	tail, behind := r.shard.Wants(nil, nil)
 	for _, p := range append(tail, behind...) {
 		r.fetch(p)
 	}
+	r.examineMemory()
 	r.wakeLater(now)
 	r.worker.drained()
 }
@@ -143,7 +151,7 @@ func (r *run) lookFor(p source.Position, asked, until int64) {
 	w := r.w
 	f := w.kafka.Fetch(p)
 	switch {
-	case w.now < w.kafkaBack || !w.calmed && chance(w.rng, w.s.Faults.lostRequest):
+	case w.now < w.kafkaBack || !w.calmed && chance(w.rng, w.s.Faults.LostRequest):
 		f = source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Err: errTimeout}
 		w.after(kafkaTimeout, func() { r.answer(f, asked, 0) })
 		return

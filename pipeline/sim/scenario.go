@@ -25,7 +25,8 @@ var inputs = []string{topicClicks, topicPurchases}
 // gives one scenario.
 type Scenario struct {
 	Seed       uint64
-	Wall       bool // clock: wall; else event
+	Salt       uint64 // another course of events
+	Wall       bool   // clock: wall; else event
 	Partitions int32
 	DeadParts  int32
 	AppendTime map[string]bool // input topics with LogAppendTime
@@ -39,6 +40,9 @@ type Scenario struct {
 	Workers    int
 	Faults     faults
 	Truncation truncation
+
+	leftOut []int  // customers of whom nothing is sent
+	sent    []span // records that are sent, nil: all
 }
 
 // streams of the seed's randomness. The workload does not depend on what the
@@ -48,6 +52,9 @@ const (
 	streamWorkload
 	streamWorld
 	streamUntil
+	streamMore
+	streamMoreWorkload
+	streamMoreWorld
 )
 
 func stream(seed uint64, n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
@@ -83,7 +90,14 @@ func NewScenario(seed uint64) Scenario {
 	s.Limits = drawLimits(rng)
 	s.Faults = drawFaults(rng)
 	s.Truncation = drawTruncation(rng, &s)
+	s.drawMore(stream(seed, streamMore))
 	return s
+}
+
+// drawMore draws what came later, from randomness of its own: a seed that once
+// failed goes on to make the rest of its world.
+func (s *Scenario) drawMore(rng *rand.Rand) {
+	s.Faults.drawMore(rng, s)
 }
 
 // drawPolicy draws short durations, so that a few dozen events meet every

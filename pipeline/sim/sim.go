@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 )
 
 // Outcome is what a run came to.
@@ -15,8 +14,11 @@ type Outcome struct {
 }
 
 // Run plays the scenario of a seed and judges its end.
-func Run(seed uint64, trace bool) (o Outcome) {
-	w := newWorld(NewScenario(seed), trace)
+func Run(seed uint64, trace bool) Outcome { return Case{Seed: seed}.Run(trace) }
+
+// Run plays a case and judges its end.
+func (c Case) Run(trace bool) (o Outcome) {
+	w := newWorld(c.scenario(), trace)
 	defer func() {
 		w.totals.Seeds = 1
 		o.Totals = w.totals
@@ -24,7 +26,7 @@ func Run(seed uint64, trace bool) (o Outcome) {
 			o.Trace = w.trace.String()
 		}
 		if p := recover(); p != nil {
-			o.Err = fmt.Errorf("at %d ms: panic: %v\n%s", w.tick(), p, debug.Stack())
+			o.Err = fmt.Errorf("at step %d, %d ms: panic: %v\n%s", w.totals.Steps, w.tick(), p, debug.Stack())
 		}
 	}()
 	o.Err = w.play()
@@ -73,30 +75,4 @@ func (w *World) values() []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// String is the line that a test of many seeds prints.
-func (t Totals) String() string {
-	hours := float64(t.VirtualMS) / 3_600_000
-	parts := []string{
-		fmt.Sprintf("%d seeds, %.1f virtual hours, %d events, %d commits, %d changes (%d by timers, %d bootstraps, %d customers begun anew), %d dead letters, %d without effect",
-			t.Seeds, hours, t.Events, t.Commits, t.Changes, t.Deadlines, t.Bootstraps, t.Restarted, t.DeadLetters, t.WithoutEffect),
-		fmt.Sprintf("%d crashes, %d zombies, %d rollbacks, %d lost replies, %d late effects, %d take-overs (%d fenced), %d adopted, %d stops, %d compared with an undisturbed run",
-			t.Crashes, t.Zombies, t.Rollbacks, t.LostReplies, t.Late, t.TakeOvers, t.Fenced, t.Adopted, t.Stops, t.Undisturbeds),
-	}
-	return strings.Join(parts, "\n")
-}
-
-// Add sums totals.
-func (t *Totals) Add(o Totals) {
-	for _, pair := range []struct{ sum, n *int64 }{
-		{&t.Seeds, &o.Seeds}, {&t.Events, &o.Events}, {&t.VirtualMS, &o.VirtualMS}, {&t.Crashes, &o.Crashes},
-		{&t.Zombies, &o.Zombies}, {&t.Rollbacks, &o.Rollbacks}, {&t.LostReplies, &o.LostReplies}, {&t.Late, &o.Late},
-		{&t.Commits, &o.Commits}, {&t.Fenced, &o.Fenced}, {&t.TakeOvers, &o.TakeOvers}, {&t.Changes, &o.Changes},
-		{&t.Adopted, &o.Adopted}, {&t.Restarted, &o.Restarted}, {&t.Deadlines, &o.Deadlines},
-		{&t.DeadLetters, &o.DeadLetters}, {&t.WithoutEffect, &o.WithoutEffect}, {&t.Stops, &o.Stops},
-		{&t.Bootstraps, &o.Bootstraps}, {&t.Undisturbeds, &o.Undisturbeds},
-	} {
-		*pair.sum += *pair.n
-	}
 }

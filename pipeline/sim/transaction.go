@@ -18,8 +18,9 @@ const (
 
 // Places in a batch, and bits of its attributes.
 const (
-	sumAt, attributesAt, producerAt     = 17, 21, 43
-	transactionalBit, controlBit    int = 0x10, 0x20
+	epochAt, sumAt                   = 12, 17
+	attributesAt, producerAt         = 21, 43
+	transactionalBit, controlBit int = 0x10, 0x20
 )
 
 // seal marks a finished batch as a producer's in a transaction.

@@ -24,7 +24,7 @@ func drawTruncation(rng *rand.Rand, s *Scenario) truncation {
 	t := truncation{kind: oneOf(rng, "retention", "flushed", "overtaken", "log-truncated", "log-shorter", "log-replaced",
 		"changes-truncated", "changes-shorter", "changes-foreign")}
 	t.accepted = t.kind == "log-truncated" && s.Publish == pipeline.PublishAll && chance(rng, 0.5)
-	s.Faults.rollbacks, s.Faults.flushes = 0, 0
+	s.Faults.Rollbacks, s.Faults.Flushes = 0, 0
 	s.Faults.until += 12_000
 	return t
 }
@@ -130,18 +130,5 @@ func (w *World) appendTo(topic string, number int32, r sink.Record) {
 	_, err := w.kafka.Append(topic, number, []sink.Record{r}, appending{wall: w.wall(), codec: plain})
 	if err != nil {
 		w.fail(err)
-	}
-}
-
-// stop notes that a shard stopped. Only the damage that was done excuses it.
-func (w *World) stop(number int32, stop *pipeline.Stop) {
-	if w.stopped[number] != "" {
-		return
-	}
-	w.tracef("shard %d stops: %s: %v", number, stop.Code, stop)
-	w.stopped[number] = stop.Code
-	w.totals.Stops++
-	if w.expected[number] != stop.Code && w.allowed[number] != stop.Code {
-		w.failf("shard %d stops with %s (%v), expected %q", number, stop.Code, stop, w.expected[number])
 	}
 }

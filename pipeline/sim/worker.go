@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pkg/policy"
 )
 
 // Worker is one process: a member of the group that runs a production Shard for
@@ -18,7 +19,12 @@ type Worker struct {
 	paused  bool
 	mailbox []func() // what arrived while paused
 
+	policy     *policy.Policy
+	partitions int32 // as it thinks
+	release    int
+
 	skew       int64 // ms by which its clock is off
+	origin     int64 // Redis's clock at its own tick 0, as it was measured last, unix ms
 	began      int64 // its monotonic clock at virtual time 0, ms
 	joins      int
 	name       string // as a member of the group
@@ -28,7 +34,9 @@ type Worker struct {
 	after      func() // what comes then
 }
 
-func newWorker(w *World, id int) *Worker { return &Worker{w: w, id: id} }
+func newWorker(w *World, id int) *Worker {
+	return &Worker{w: w, id: id, policy: w.s.Policy, partitions: w.s.Partitions}
+}
 
 // soon lets something happen to this life of the process after some µs; a
 // paused process finds it when it wakes.
@@ -54,6 +62,9 @@ func (k *Worker) start() {
 	k.up, k.paused, k.mailbox, k.runs, k.draining = true, false, nil, nil, false
 	k.began = between[int64](k.w.rng, 0, 1_000_000)
 	k.w.tracef("worker %d starts", k.id)
+	if k.w.s.Faults.RedisSkews > 0 {
+		k.measure()
+	}
 	k.join()
 	k.beat()
 }
@@ -202,7 +213,7 @@ func (k *Worker) pause() {
 	life := k.life
 	if ms > sessionTimeout {
 		k.w.totals.Zombies++
-		if k.w.s.Faults.rollbacks > 0 && chance(k.w.rng, 0.5) {
+		if k.w.s.Faults.Rollbacks > 0 && chance(k.w.rng, 0.5) {
 			k.w.after(ms*1000-between[int64](k.w.rng, 1, 300_000), func() {
 				if k.life == life && k.paused && !k.w.calmed {
 					k.meetOwnHead()
@@ -220,7 +231,7 @@ func (k *Worker) pause() {
 // pauseHere stops a process, now and then, that the group has just told that it
 // owns a shard: when it goes on to take it over that may not be so any more.
 func (r *run) pauseHere() {
-	if !r.w.calmed && r.w.s.Faults.pauses > 0 && chance(r.w.rng, 0.05) {
+	if !r.w.calmed && r.w.s.Faults.Pauses > 0 && chance(r.w.rng, 0.05) {
 		r.worker.pause()
 	}
 }
@@ -276,6 +287,7 @@ func (k *Worker) depart() {
 // stepClock puts the process's clock wrong.
 func (k *Worker) stepClock() {
 	k.skew = oneOf[int64](k.w.rng, -3600_000, -5000, -200, 0, 3600_000)
+	k.w.totals.ClockSteps++
 	k.w.tracef("worker %d's clock is off by %d ms", k.id, k.skew)
 }
 
@@ -302,5 +314,21 @@ func (k *Worker) recover() {
 
 // clock is what the process reads: the earlier of its own clock and Redis's.
 func (k *Worker) clock() pipeline.Clock {
-	return pipeline.Clock{Now: k.w.wall() + min(k.skew, 0), Tick: k.began + k.w.tick()}
+	skew, tick := k.skew, k.began+k.w.tick()
+	if k.w.s.Faults.RedisSkews == 0 {
+		return pipeline.Clock{Now: k.w.wall() + min(skew, 0), Tick: tick}
+	}
+	if k.w.s.Faults.redisAhead {
+		skew = min(skew, 0) // nobody can know the time where both clocks are fast
+	}
+	return pipeline.Clock{Now: min(k.w.wall()+skew, tick+k.origin), Tick: tick}
+}
+
+// measure asks Redis for its time, again and again. In between the process
+// carries it on by its own ticks.
+func (k *Worker) measure() {
+	if k.w.redis.refusal == nil {
+		k.origin = k.w.wall() + k.w.redisSkew - k.began - k.w.tick()
+	}
+	k.soon(1_000_000, k.measure)
 }

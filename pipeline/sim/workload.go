@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
@@ -37,9 +38,11 @@ type workload struct {
 	leaps     []leap
 	customers []string
 	forgotten map[string]bool // customers whom an event forgets
+	first     int64           // where the wall clock stood when the log began, unix ms
 	began     int64           // the wall clock at tick 0, unix ms
 	ended     int64           // and at the last parcel
 	lastTick  int64
+	records   int // before any were left out
 }
 
 // author writes a workload. It plays a few customers who keep meeting their own
@@ -79,9 +82,30 @@ func newWorkload(s *Scenario) *workload {
 		int64(l.EngagedWithin), int64(l.ProspectChurnAfter)}
 	a.forgets = oneOf(a.rng, 0, 0, 0.02, 0.06)
 	a.w.forgotten = map[string]bool{}
+	a.w.first = a.wall
 	a.drawCustomers()
 	a.write()
+	a.w.reduce(s)
 	return &a.w
+}
+
+// reduce leaves out the records that the scenario does not send.
+func (w *workload) reduce(s *Scenario) {
+	var kept []parcel
+	for _, p := range w.parcels {
+		all := p
+		p.records, p.meant = nil, nil
+		for i, m := range all.meant {
+			if s.sends(w.records, slices.Index(w.customers, m.customer)) {
+				p.records, p.meant = append(p.records, all.records[i]), append(p.meant, m)
+			}
+			w.records++
+		}
+		if len(p.records) > 0 {
+			kept = append(kept, p)
+		}
+	}
+	w.parcels = kept
 }
 
 func (a *author) drawCustomers() {

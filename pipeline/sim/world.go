@@ -1,11 +1,14 @@
 package sim
 
 import (
+	"bytes"
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
+	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
 	"github.com/tidemark/tidemark/pipeline/sink"
 )
@@ -14,13 +17,16 @@ import (
 // next. Everything happens one after the other, at moments of a virtual clock;
 // one seed decides all of it.
 type World struct {
-	s        Scenario
-	rng      *rand.Rand
-	workload *workload
-	kafka    *Kafka
-	redis    *Redis
-	group    *coordinator
-	workers  []*Worker
+	s          Scenario
+	rng        *rand.Rand
+	more       *rand.Rand // what came later draws from this, so that older seeds stay what they are
+	workload   *workload
+	kafka      *Kafka
+	redis      *Redis
+	former     *Redis  // was the master until a fail-over, and does not know that it is not
+	formerLost []*loss // what its heir did not have
+	group      *coordinator
+	workers    []*Worker
 
 	now      int64 // virtual µs
 	leapt    int64 // ms by which leaps have moved the wall clock
@@ -28,34 +34,39 @@ type World struct {
 	serial   int
 	trace    *strings.Builder // nil: not kept
 
-	calmed    bool
-	kafkaBack int64            // virtual µs until which Kafka is away
-	expected  map[int32]string // codes of the stops that there must be
-	allowed   map[int32]string // of those that there may be
-	stopped   map[int32]string // and of those that there were
-	closed    map[place]bool   // partitions that nothing is appended to any more
-	sent      map[place]map[int64]parcelled
-	losses    []*loss
-	owners    map[int32]*run // who took each shard over last
-	failed    error
-	totals    Totals
-}
-
-// Totals count what a run, or many, went through.
-type Totals struct {
-	Seeds, Events, VirtualMS                       int64
-	Crashes, Zombies, Rollbacks, LostReplies       int64
-	Late, Commits, Fenced, TakeOvers, Changes      int64
-	Adopted, Restarted, Deadlines, DeadLetters     int64
-	WithoutEffect, Stops, Bootstraps, Undisturbeds int64
+	calmed      bool
+	kafkaBack   int64            // virtual µs until which Kafka is away
+	expected    map[int32]string // codes of the stops that there must be
+	allowed     map[int32]string // of those that there may be
+	stopped     map[int32]string // and of those that there were
+	cutShort    map[int32]bool   // shards of which the changes topic lost a tail
+	closed      map[place]bool   // partitions that nothing is appended to any more
+	sent        map[place]map[int64]*parcelled
+	gone        map[place][]*parcelled // what a log lost
+	tails       map[place]int64        // the least offset lost
+	losses      []*loss
+	landed      []landing
+	kept        map[heard]bool // changes that were stored in an outbox
+	heard       map[heard]bool // and those that came to their topic
+	buried      map[letterPlace]bool
+	limits      []pipeline.Limits // of every run there was
+	strangers   []*Worker
+	exposed     map[someone]bool
+	undelivered int            // parcels that wait for a leader
+	redisSkew   int64          // ms by which Redis's clock is off
+	owners      map[int32]*run // who took each shard over last
+	failed      error
+	totals      Totals
 }
 
 // newWorld sets the stage: servers with what the logs hold before the run, and
 // workers that are about to start.
 func newWorld(s Scenario, trace bool) *World {
-	w := &World{s: s, rng: stream(s.Seed, streamWorld), workload: newWorkload(&s), kafka: NewKafka(), redis: NewRedis(),
+	w := &World{s: s, rng: stream(s.Seed, streamWorld+s.Salt<<8), more: stream(s.Seed, streamMoreWorld+s.Salt<<8),
+		exposed: map[someone]bool{}, kept: map[heard]bool{}, heard: map[heard]bool{}, buried: map[letterPlace]bool{}, workload: newWorkload(&s), kafka: NewKafka(), redis: NewRedis(),
 		expected: map[int32]string{}, allowed: map[int32]string{}, stopped: map[int32]string{},
-		closed: map[place]bool{}, owners: map[int32]*run{}, sent: map[place]map[int64]parcelled{}}
+		cutShort: map[int32]bool{}, closed: map[place]bool{}, owners: map[int32]*run{}, sent: map[place]map[int64]*parcelled{},
+		gone: map[place][]*parcelled{}, tails: map[place]int64{}}
 	w.s.Until = drawUntil(&s, w.workload)
 	if trace {
 		w.trace = &strings.Builder{}
@@ -96,6 +107,11 @@ func (w *World) deliver(p *parcel) {
 	if w.closed[at] {
 		return
 	}
+	if w.kafka.unusable(p.topic, p.partition) {
+		w.undelivered++
+		w.after(20_000, func() { w.undelivered--; w.deliver(p) })
+		return
+	}
 	base, err := w.kafka.Append(p.topic, p.partition, p.records,
 		appending{wall: p.wall, codec: p.codec, skip: p.skip, how: p.how})
 	if err != nil {
@@ -106,11 +122,11 @@ func (w *World) deliver(p *parcel) {
 		return
 	}
 	if w.sent[at] == nil {
-		w.sent[at] = map[int64]parcelled{}
+		w.sent[at] = map[int64]*parcelled{}
 	}
 	for i, m := range p.meant {
 		if _, ok := w.sent[at][base+int64(i)]; !ok {
-			r := parcelled{meaning: m, record: p.records[i], appended: max(p.tick, 0)}
+			r := &parcelled{meaning: m, place: at, record: p.records[i], offset: base + int64(i), appended: w.tick()}
 			if r.timestamp = p.records[i].Time; w.s.AppendTime[p.topic] {
 				r.timestamp = p.wall
 			}
@@ -121,12 +137,33 @@ func (w *World) deliver(p *parcel) {
 	w.tracef("%d records to %s/%d at %d", len(p.records), p.topic, p.partition, base)
 }
 
+// find tells which record of a partition this is: the one there now, or one that
+// the log lost.
+func (w *World) find(at place, r *recordbatch.Record) *parcelled {
+	same := func(p *parcelled) bool {
+		return p.offset == r.Offset && p.timestamp == r.Timestamp &&
+			bytes.Equal(p.record.Key, r.Key) && bytes.Equal(p.record.Value, r.Value)
+	}
+	if p := w.sent[at][r.Offset]; p != nil && same(p) {
+		return p
+	}
+	for _, p := range slices.Backward(w.gone[at]) {
+		if same(p) {
+			return p
+		}
+	}
+	return nil
+}
+
 // parcelled is one record of an input: what it means, and how it was sent.
 type parcelled struct {
 	meaning
+	place
 	record    sink.Record
+	offset    int64
+	gone      bool  // the log lost it
 	timestamp int64 // as consumers see it, unix ms
-	appended  int64 // virtual ms
+	appended  int64 // virtual ms since when consumers can know of it
 }
 
 // place is one partition.
@@ -153,6 +190,7 @@ func (w *World) step() bool {
 	}
 	next := heap.Pop(&w.calendar).(appointment)
 	w.now = next.when
+	w.totals.Steps++
 	next.what()
 	return true
 }
@@ -160,7 +198,7 @@ func (w *World) step() bool {
 // fail ends the run with its first error.
 func (w *World) fail(err error) {
 	if w.failed == nil {
-		w.failed = fmt.Errorf("at %d ms: %w", w.tick(), err)
+		w.failed = fmt.Errorf("at step %d, %d ms: %w", w.totals.Steps, w.tick(), err)
 	}
 }
 

@@ -1,0 +1,99 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// led is a shard by the wall clock that has consumed two purchases, written by
+// the first leader of their partition.
+func led(t *testing.T) *bench {
+	b := newBench(t, byTheWall)
+	b.clock = Clock{Now: ms(t, "2026-02-01T00:00:00Z"), Tick: 1}
+	for _, id := range []string{"e1", "e2"} {
+		b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase(id, "c-1", "2026-01-01T10:00:00Z", "1"))
+	}
+	b.drive(nil)
+	b.feed()
+	b.drive(nil)
+	b.pass(3000)
+	b.drive(nil)
+	require.EqualValues(t, 2, b.state.Topics[1].Next)
+	require.Equal(t, 0, b.ops[OpRecord])
+	return b
+}
+
+// written has the leader of an epoch write a third purchase.
+func (b *bench) written(t *testing.T, epoch uint32) {
+	from := len(b.logs["purchases"])
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase("e3", "c-1", "2026-01-01T10:00:00Z", "1"))
+	binary.BigEndian.PutUint32(b.logs["purchases"][from+12:], epoch)
+}
+
+func TestANewLeaderShowsThatItHasWhatWasConsumed(t *testing.T) {
+	b := led(t)
+	b.written(t, 1)
+	b.feed()
+	b.drive(nil)
+	require.Equal(t, 1, b.ops[OpRecord])
+	b.pass(3000)
+	b.drive(nil)
+	require.Nil(t, b.shard.Stopped())
+	require.EqualValues(t, 3, b.state.Topics[1].Next)
+
+	b.written(t, 1)
+	b.feed()
+	b.drive(nil)
+	require.Equal(t, 1, b.ops[OpRecord], "it has shown it once")
+	b.pass(3000)
+	b.drive(nil)
+	require.EqualValues(t, 4, b.state.Topics[1].Next)
+}
+
+// An unclean leader that has grown past our offset answers as if nothing were
+// wrong.
+func TestALeaderWithoutWhatWasConsumedStopsTheShard(t *testing.T) {
+	b := led(t)
+	whole := b.logs["purchases"]
+	b.logs["purchases"], b.ends["purchases"], b.places = nil, 0, map[string]place{}
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase("e1", "c-1", "2026-01-01T10:00:00Z", "1"))
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase("other", "c-1", "2026-01-01T10:00:00Z", "1"))
+	require.NotEqual(t, whole, b.logs["purchases"])
+	b.written(t, 1)
+	b.feed()
+	b.drive(nil)
+	require.NotNil(t, b.shard.Stopped())
+	require.Equal(t, "log-replaced", b.shard.Stopped().Code)
+	require.EqualValues(t, 2, b.state.Topics[1].Next, "nothing of it is taken")
+}
+
+// Nothing can be compared where retention has deleted what was consumed.
+func TestANewLeaderOfALogThatBeginsLater(t *testing.T) {
+	b := led(t)
+	b.written(t, 1)
+	b.starts["purchases"] = 2
+	b.feed()
+	b.drive(nil)
+	b.pass(3000)
+	b.drive(nil)
+	require.Nil(t, b.shard.Stopped())
+	require.Equal(t, 0, b.ops[OpRecord])
+	require.EqualValues(t, 3, b.state.Topics[1].Next)
+}
+
+// A leader without the tail of the changes topic takes what comes next at an
+// offset that was acknowledged before.
+func TestAChangesTopicThatLostWhatItAcknowledgedStopsTheShard(t *testing.T) {
+	b := led(t)
+	require.NotEmpty(t, b.sent)
+	b.sent = b.sent[:len(b.sent)-1]
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase("e9", "c-2", "2026-01-01T10:00:00Z", "1"))
+	b.feed()
+	b.drive(nil)
+	b.pass(3000)
+	b.drive(nil)
+	require.NotNil(t, b.shard.Stopped())
+	require.Equal(t, "changes-shorter", b.shard.Stopped().Code)
+}
