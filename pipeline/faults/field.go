@@ -173,8 +173,8 @@ func (f *field) work(ctx context.Context, environment ...string) error {
 
 // open makes the topics, and opens the shop and the probes' reader.
 func (f *field) open(ctx context.Context) (err error) {
-	if f.topics != nil {
-		if err := f.topics(ctx, f); err != nil {
+	if f.before != nil {
+		if err := f.before(ctx, f); err != nil {
 			return err
 		}
 	}

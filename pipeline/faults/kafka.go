@@ -22,11 +22,11 @@ func init() {
 	matrix = append(matrix,
 		row{name: "broker-restart", fault: "broker of three killed and restarted", full: 20, reduced: 1, brokers: replicated, apply: restartBroker},
 		row{name: "broker-away", fault: "the only broker away for minutes (dose: seconds)", full: 180, reduced: 8, apply: awayBroker},
-		row{name: "letters-away", fault: "dead-letter topic unavailable (dose: seconds)", full: 120, reduced: 5, brokers: replicated, topics: lettersApart, apply: awayLetters},
+		row{name: "letters-away", fault: "dead-letter topic unavailable (dose: seconds)", full: 120, reduced: 5, brokers: replicated, before: lettersApart, apply: awayLetters},
 		row{name: "log-truncated", fault: "log truncated past our offset", full: 5, reduced: 1, whole: truncateLog},
 		row{name: "log-shorter", fault: "log shorter than our offset (topic made again)", full: 5, reduced: 1, whole: shortenLog},
 		row{name: "log-replaced", fault: "another record at our offset (topic made again)", full: 5, reduced: 1, whole: replaceLog},
-		row{name: "unclean-election", fault: "unclean leader election behind our offset", full: 5, reduced: 1, brokers: replicated, topics: unclean, whole: electUnclean},
+		row{name: "unclean-election", fault: "unclean leader election behind our offset", full: 5, reduced: 1, brokers: replicated, before: unclean, whole: electUnclean},
 		row{name: "changes-shorter", fault: "changes topic shorter than what was acknowledged", full: 5, reduced: 1, whole: shortenChanges},
 		row{name: "changes-foreign", fault: "changes topic shared with another namespace", full: 5, reduced: 1, whole: shareChanges})
 }

@@ -30,7 +30,7 @@ type row struct {
 	mix       func(*service.Mix)
 	configure func(*service.Options)
 
-	topics  func(context.Context, *field) error // before the usual ones are made
+	before  func(context.Context, *field) error // the namespace's topics are made: those that are not as usual
 	servers func(context.Context, *field) error // in place of a Redis of its own with an append-only file
 	apply   func(context.Context, *field) error // while the shop trades
 	whole   func(context.Context, *field) error // in place of all that

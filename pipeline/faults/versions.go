@@ -15,35 +15,34 @@ import (
 
 func init() {
 	matrix = append(matrix,
-		row{name: "upgrade", fault: "mixed versions in a rolling upgrade, both orders", full: 10, reduced: 2, apply: upgrade},
+		row{name: "upgrade", fault: "mixed versions in a rolling upgrade, both orders", full: 10, reduced: 2, before: buildPrevious, apply: upgrade},
 		row{name: "other-policy", fault: "a worker with another policy", full: 10, reduced: 1, apply: otherPolicy})
 }
 
-// previousBinary builds the program as of the other commit.
-func (f *field) previousBinary(ctx context.Context) (string, error) {
-	tree, binary := filepath.Join(f.dir, "previous"), filepath.Join(f.dir, "tidemark-previous")
+// previousBinary is the program as of the other commit.
+func (f *field) previousBinary() string { return filepath.Join(f.dir, "tidemark-previous") }
+
+// buildPrevious builds it.
+func buildPrevious(ctx context.Context, f *field) error {
+	tree := filepath.Join(f.dir, "previous")
 	if output, err := exec.CommandContext(ctx, "git", "worktree", "add", "--detach", tree, f.previous).CombinedOutput(); err != nil { //nolint:gosec // git, with what the user names
-		return "", fmt.Errorf("checking out %s: %w: %s", f.previous, err, output)
+		return fmt.Errorf("checking out %s: %w: %s", f.previous, err, output)
 	}
-	defer func() { _ = exec.Command("git", "worktree", "remove", "--force", tree).Run() }() //nolint:gosec // a folder of ours
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/tidemark")        //nolint:gosec // a folder of ours
+	build := exec.CommandContext(ctx, "go", "build", "-o", f.previousBinary(), "./cmd/tidemark") //nolint:gosec // a folder of ours
 	build.Dir = tree
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w: %s", f.previous, err, output)
+	output, err := build.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("building %s: %w: %s", f.previous, err, output)
 	}
-	return binary, nil
+	return errors.Join(err, exec.Command("git", "worktree", "remove", "--force", tree).Run()) //nolint:gosec // a folder of ours
 }
 
 // upgrade replaces workers one after the other by those of another version, all of
 // them, and back.
 func upgrade(ctx context.Context, f *field) error {
-	previous, err := f.previousBinary(ctx)
-	if err != nil {
-		return err
-	}
 	for i := range f.dose {
 		f.runs++
-		to := [...]string{previous, f.binary}[i%2]
+		to := [...]string{f.previousBinary(), f.binary}[i%2]
 		for _, w := range f.running() {
 			asked := time.Now()
 			if _, err := f.terminate(ctx, w); err != nil {
