@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type GroupConfig struct {
 // namespace, which decides who owns which shards.
 type ConsumerGroup struct {
 	config GroupConfig
+	client *source.Client
 	group  *kafka.ConsumerGroup
 	left   sync.Once
 }
@@ -63,7 +65,7 @@ func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error
 	if err != nil {
 		return nil, fmt.Errorf("joining consumer group %s: %w", config.ID, err)
 	}
-	return &ConsumerGroup{config: config, group: group}, nil
+	return &ConsumerGroup{config: config, client: client, group: group}, nil
 }
 
 // balancer is kafka-go's range balancer over the shards that the namespace has:
@@ -102,9 +104,18 @@ func (g *ConsumerGroup) Next(ctx context.Context) (*Share, error) {
 		case errors.Is(err, kafka.ErrGroupClosed):
 			return nil, fmt.Errorf("joining consumer group %s: %w", g.config.ID, err)
 		case failures%(6*quietJoins) == quietJoins || (failures == 0 && !starting(err)):
-			g.config.Log.Warn("joining the consumer group; trying again", zap.String("group", g.config.ID), zap.Error(source.Explain(err)))
+			g.config.Log.Warn("joining the consumer group; trying again", zap.String("group", g.config.ID), zap.Error(g.client.Observe(err, g.need(err))))
 		}
 	}
+}
+
+// need is the right whose lack an error of the group is about: a member may read
+// the group, and each topic of which it tells offsets.
+func (g *ConsumerGroup) need(err error) source.Right {
+	if errors.Is(err, kafka.TopicAuthorizationFailed) {
+		return source.OnTopic("Read", strings.Join(g.config.Inputs, " --topic "))
+	}
+	return source.OnGroup("Read", g.config.ID)
 }
 
 // starting reports an error that a group's coordinator gives while it or the
@@ -124,7 +135,7 @@ func starting(err error) bool {
 // generation only when it has returned.
 func (g *ConsumerGroup) share(generation *kafka.Generation) *Share {
 	over, released := make(chan struct{}), make(chan struct{})
-	s := &Share{Group: committer{generation}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
+	s := &Share{Group: committer{generation, g}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
 	for _, p := range generation.Assignments[g.config.Inputs[0]] {
 		s.Shards = append(s.Shards, int32(p.ID))
 	}
@@ -155,7 +166,10 @@ func (g *ConsumerGroup) Leave() {
 
 // committer commits offsets as a member of one generation: whoever is not in it
 // any more is told so.
-type committer struct{ generation *kafka.Generation }
+type committer struct {
+	generation *kafka.Generation
+	group      *ConsumerGroup
+}
 
 // Commit commits the next offsets of one shard. kafka-go would wait for a
 // coordinator that does not answer, whatever ctx says.
@@ -172,7 +186,7 @@ func (c committer) Commit(ctx context.Context, shard int32, offsets map[string]i
 		err = ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("committing offsets of shard %d to the group: %w", shard, err)
+		return fmt.Errorf("committing offsets of shard %d to the group: %w", shard, c.group.client.Observe(err, c.group.need(err)))
 	}
 	return nil
 }

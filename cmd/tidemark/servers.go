@@ -38,7 +38,7 @@ func kafkaServers(c *config.Kafka) (source.Config, error) {
 		return source.Config{}, err
 	}
 	mechanism, err := saslMechanism(&c.SASL)
-	return source.Config{Brokers: c.Brokers, TLS: encryption, SASL: mechanism}, err
+	return source.Config{Brokers: c.Brokers, TLS: encryption, SASL: mechanism, User: c.SASL.Username}, err
 }
 
 // redisServers is all that reading a namespace takes.

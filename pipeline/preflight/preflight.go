@@ -101,7 +101,7 @@ func (k *check) silent(err error) {
 // kafka looks at the brokers, and at the topics where the brokers can be asked.
 func (k *check) kafka(ctx context.Context) error {
 	spoken, err := k.brokers(ctx)
-	if err != nil || !spoken {
+	if err != nil || !spoken || !k.rights(ctx) {
 		return err
 	}
 	found, err := k.describe(ctx)

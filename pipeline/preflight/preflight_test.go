@@ -201,7 +201,7 @@ func TestSettingsThatCannotBeReadAreANote(t *testing.T) {
 	})
 	notes := w.passes().Notes
 	require.Contains(t, notes[0], "the settings of topic clicks cannot be read ([29] Topic Authorization Failed")
-	require.Contains(t, notes[0], "grant DescribeConfigs on it")
+	require.Contains(t, notes[0], "grant DescribeConfigs on topic clicks")
 	require.Contains(t, notes[3], "the settings of topic dead cannot be read")
 }
 

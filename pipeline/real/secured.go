@@ -115,6 +115,32 @@ func (k *Kafka) Grant(ctx context.Context, principal, operation, resource, name 
 	return nil
 }
 
+// Revoke takes back what Grant gave.
+func (k *Kafka) Revoke(ctx context.Context, principal, operation, resource, name string) error {
+	filter := kmsg.NewDeleteACLsRequestFilter()
+	filter.Principal, filter.ResourceName = &principal, &name
+	filter.PermissionType, filter.ResourcePatternType = kmsg.ACLPermissionTypeAllow, kmsg.ACLResourcePatternTypeLiteral
+	var errs [2]error
+	filter.Operation, errs[0] = kmsg.ParseACLOperation(operation)
+	filter.ResourceType, errs[1] = kmsg.ParseACLResourceType(resource)
+	err := errors.Join(errs[:]...)
+	if err == nil {
+		req := kmsg.NewPtrDeleteACLsRequest()
+		req.Filters = append(req.Filters, filter)
+		var res kmsg.Response
+		if res, err = request(ctx, k.Brokers(), req); err == nil {
+			result := res.(*kmsg.DeleteACLsResponse).Results[0]
+			if err = kerr.ErrorForCode(result.ErrorCode); err == nil && len(result.MatchingACLs) != 1 {
+				err = fmt.Errorf("%d rights match", len(result.MatchingACLs))
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("revoking %s %s on %s %s: %w", principal, operation, resource, name, err)
+	}
+	return nil
+}
+
 // Secured is a redis-server that also listens for TLS.
 type Secured struct {
 	*Redis

@@ -6,11 +6,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
@@ -24,6 +24,7 @@ import (
 	"github.com/tidemark/tidemark/pipeline/preflight"
 	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sim/conformance"
+	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pipeline/source"
 	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pipeline/verify"
@@ -51,15 +52,16 @@ func documented(t *testing.T, begins string) (commands [][]string) {
 	return commands
 }
 
-// grant gives a principal the documented rights to the topics of an engine, but
-// for those that leave out says.
-func (e *engine) grant(principal string, but ...string) {
+// right is one of the documented rights, on a resource as an engine names it.
+type right struct{ operation, resource, name string }
+
+func (r right) String() string { return r.operation + " on " + r.resource + " " + r.name }
+
+// rights are the documented ones, and what the documents call them.
+func (e *engine) rights() map[string]right {
 	names := map[string]string{"purchases": e.log.names[local.Purchases], "clicks": e.log.names[local.Clicks],
 		"segment-changes": e.where.Changes, "dead-letters": e.where.DeadLetters, "tidemark-shop": "tidemark-" + e.where.Namespace}
-	left := map[string]bool{}
-	for _, right := range but {
-		left[right] = true
-	}
+	all := map[string]right{}
 	for _, args := range documented(e.t, "kafka-acls.sh ") {
 		var operations []string
 		for i := 0; i+1 < len(args); i++ {
@@ -69,11 +71,20 @@ func (e *engine) grant(principal string, but ...string) {
 			case "--topic", "--group":
 				require.Contains(e.t, names, value)
 				for _, operation := range operations {
-					if !left[operation+" "+value] {
-						require.NoError(e.t, e.log.kafka.Grant(e.ctx, principal, operation, strings.TrimPrefix(args[i], "--"), names[value]))
-					}
+					all[operation+" "+value] = right{operation, strings.TrimPrefix(args[i], "--"), names[value]}
 				}
 			}
+		}
+	}
+	return all
+}
+
+// grant gives a principal the documented rights to the topics of an engine, but
+// for those that are named.
+func (e *engine) grant(principal string, but ...string) {
+	for name, r := range e.rights() {
+		if !slices.Contains(but, name) {
+			require.NoError(e.t, e.log.kafka.Grant(e.ctx, principal, r.operation, r.resource, r.name))
 		}
 	}
 }
@@ -142,6 +153,7 @@ func TestSecuredServers(t *testing.T) {
 	})
 	t.Run("unknown clients", func(t *testing.T) { unknownClients(t, kafka, redis) })
 	t.Run("a right that is missing in Kafka", func(t *testing.T) { rightsMissingInKafka(t, kafka, redis) })
+	t.Run("a right that is taken away in Kafka", func(t *testing.T) { rightsTakenAwayInKafka(t, kafka, redis) })
 	t.Run("a right that is missing in Redis", func(t *testing.T) { rightsMissingInRedis(t, redis) })
 	t.Run("the engine", func(t *testing.T) { securedEngine(t, kafka, redis) })
 }
@@ -297,62 +309,100 @@ func unknownClients(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
 	}
 }
 
-// rightsMissingInKafka takes one right after the other away. Without one a worker
-// does not start, or tries again and says why; nothing is passed over.
-func rightsMissingInKafka(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
-	lines := shopping(t, 100)
-	for right, says := range map[string]string{
-		"Read purchases":        "purchases",
-		"Write segment-changes": "publish",
-		"Write dead-letters":    "dead-letters",
-		"Read tidemark-shop":    "consumer group",
-	} {
-		t.Run(right, func(t *testing.T) {
-			e := newEngine(t, kafka, redis.Addr())
-			e.feed(lines)
-			name := unused("user")
-			require.NoError(t, kafka.CreateUser(e.ctx, name, password))
-			e.where.Namespace = unused("lacking")
-			e.grant("User:"+name, right)
-			var err error
-			e.where.Kafka.SASL, err = scram.Mechanism(scram.SHA512, name, password)
-			require.NoError(t, err)
-			e.where.Kafka.Brokers, e.where.Kafka.TLS = []string{kafka.SASL()}, trusting(t, shared.authority, "")
-			told := e.complains()
-			require.Contains(t, told, says)
-			require.Contains(t, told, "Authorization Failed")
-			require.Contains(t, told, "docs/security.md")
-			require.NotContains(t, told, password)
-		})
-	}
+// user has Kafka know somebody, and the engine be him.
+func (e *engine) user() (principal string) {
+	name := unused("user")
+	require.NoError(e.t, e.log.kafka.CreateUser(e.ctx, name, password))
+	mechanism, err := scram.Mechanism(scram.SHA512, name, password)
+	require.NoError(e.t, err)
+	e.where.Kafka = source.Config{Brokers: []string{e.log.kafka.SASL()}, TLS: trusting(e.t, shared.authority, ""), SASL: mechanism, User: name}
+	e.where.Namespace = unused("lacking")
+	return "User:" + name
 }
 
-// complains runs a worker until it refuses or warns, and returns what it said.
-func (e *engine) complains() string {
-	ctx, cancel := context.WithCancel(e.ctx)
-	defer cancel()
-	connection, err := pipeline.Connect(e.where)
-	require.NoError(e.t, err)
-	defer func() { require.NoError(e.t, connection.Close()) }()
-	if _, err := preflight.Check(ctx, connection, preflight.Config{Servers: e.where, Policy: policy.Default(), Durability: "none"}); err != nil {
-		return err.Error()
+// rightsMissingInKafka takes one right after the other away. A worker that lacks
+// one does not start, and says which and how it is granted.
+func rightsMissingInKafka(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
+	e := newEngine(t, kafka, redis.Addr())
+	for lacking := range e.rights() {
+		t.Run(lacking, func(t *testing.T) {
+			principal := e.user()
+			missing := e.rights()[lacking]
+			e.grant(principal, lacking)
+			report, err := checked(t, preflight.Config{Servers: e.where, Policy: policy.Default(), Durability: "none"})
+			if missing.operation == "DescribeConfigs" {
+				require.NoError(t, err)
+				require.Contains(t, strings.Join(report.Notes, "\n"), "grant DescribeConfigs on topic "+missing.name)
+				require.Len(t, slices.DeleteFunc(report.Notes, func(note string) bool { return !strings.Contains(note, "grant") }), 1)
+				return
+			}
+			require.Equal(t, []string{"kafka-rights"}, codes(err))
+			require.ErrorContains(t, err, principal+" lacks "+missing.String()+": grant it")
+			require.ErrorContains(t, err, fmt.Sprintf(": kafka-acls.sh --add --allow-principal %s --operation %s --%s %s; see", principal, missing.operation, missing.resource, missing.name))
+			require.NotContains(t, err.Error(), password)
+		})
 	}
-	var told []string
-	config := e.config()
-	log := zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "message"}), zapcore.AddSync(writer(func(line []byte) {
-		told = append(told, string(line))
-		cancel()
-	})), zap.WarnLevel)
-	config.Log = zap.New(zapcore.NewSamplerWithOptions(log, time.Hour, 1, 0)) // the first is enough
-	p, err := pipeline.New(config, connection.Ports())
-	require.NoError(e.t, err)
-	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "tidemark-" + e.where.Namespace, Inputs: e.where.Inputs,
-		Partitions: local.Partitions, Log: config.Log}, connection.Client)
-	require.NoError(e.t, err)
-	defer members.Leave()
-	require.ErrorIs(e.t, p.Serve(ctx, members), context.Canceled)
-	require.NoError(e.t, e.ctx.Err(), "nothing was said")
-	return strings.Join(told, "")
+	t.Run("all of them", func(t *testing.T) {
+		principal := e.user()
+		_, err := checked(t, preflight.Config{Servers: e.where, Policy: policy.Default(), Durability: "none"})
+		require.Equal(t, []string{"kafka-rights"}, codes(err))
+		for _, r := range e.rights() {
+			if r.operation != "DescribeConfigs" {
+				require.ErrorContains(t, err, r.String())
+				require.ErrorContains(t, err, principal+" --operation "+r.operation)
+			}
+		}
+	})
+}
+
+// rightsTakenAwayInKafka: a worker that loses a right while it runs says which, and
+// goes on by itself when it is granted again. It passes over nothing.
+func rightsTakenAwayInKafka(t *testing.T, kafka *real.Kafka, redis *real.Secured) {
+	for name, does := range map[string]string{
+		"Read purchases":        "Read on topic",
+		"Read clicks":           "Read on topic",
+		"Write segment-changes": "Write on topic",
+		"Write dead-letters":    "Write on topic",
+		"Read tidemark-shop":    "Read on group",
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t, kafka, redis.Addr())
+			principal := e.user()
+			e.grant(principal)
+			taken := e.rights()[name]
+			said := make(chan string, 1)
+			s := besiege(e, zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{MessageKey: "message"}),
+				zapcore.AddSync(writer(func(line []byte) {
+					if strings.Contains(string(line), "lacks") {
+						select {
+						case said <- string(line):
+						default:
+						}
+					}
+				})), zap.WarnLevel)))
+			s.others()
+			require.NoError(t, kafka.Revoke(e.ctx, principal, taken.operation, taken.resource, taken.name))
+			s.write(0, 1, func(int) sink.Record { return sink.Record{Value: []byte("{")} })
+			s.write(1, 1, func(int) sink.Record {
+				return s.event(s.home(1, "while"), 0, `"type":"purchase","id":"while","amount":1`)
+			})
+			select {
+			case line := <-said:
+				require.Contains(t, line, principal+" lacks "+does+" "+taken.name)
+				require.Contains(t, line, fmt.Sprintf("--operation %s --%s %s grants it", taken.operation, taken.resource, taken.name))
+				require.NotContains(t, line, password)
+			case <-e.ctx.Done():
+				t.Fatal("nothing was said")
+			}
+			require.NoError(t, kafka.Grant(e.ctx, principal, taken.operation, taken.resource, taken.name))
+			s.others()
+			s.consumed(0)
+			s.rest()
+			s.verifies()
+			letters, _ := s.log.read(t, local.DeadLetters, 0)
+			require.NotEmpty(t, letters)
+		})
+	}
 }
 
 type writer func([]byte)

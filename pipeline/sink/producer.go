@@ -98,7 +98,7 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 	if err != nil {
 		return 0, err
 	}
-	return p.answer(res.(*produce.Response))
+	return p.answer(topic, res.(*produce.Response))
 }
 
 // batch writes the records in Kafka's form, in memory of its own: when Produce
@@ -124,7 +124,7 @@ func (p *Producer) batch(records []Record) ([]byte, error) {
 	return raw, nil
 }
 
-func (p *Producer) answer(res *produce.Response) (int64, error) {
+func (p *Producer) answer(topic string, res *produce.Response) (int64, error) {
 	if len(res.Topics) != 1 || len(res.Topics[0].Partitions) != 1 {
 		return 0, errors.New("the broker's answer is not about this partition")
 	}
@@ -135,9 +135,9 @@ func (p *Producer) answer(res *produce.Response) (int64, error) {
 	case TooLarge(code):
 		return 0, fmt.Errorf("raise the topic's max.message.bytes, or send fewer at once: %w", code)
 	case got.ErrorMessage != "":
-		return 0, fmt.Errorf("%s: %w", got.ErrorMessage, p.client.Observe(code))
+		return 0, fmt.Errorf("%s: %w", got.ErrorMessage, p.client.Observe(code, source.OnTopic("Write", topic)))
 	default:
-		return 0, p.client.Observe(code)
+		return 0, p.client.Observe(code, source.OnTopic("Write", topic))
 	}
 }
 

@@ -100,12 +100,16 @@ func (c *Client) Dialer() *kafka.Dialer {
 func (c *Client) Brokers() []string { return slices.Clone(c.cfg.Brokers) }
 
 // Observe lets the client see the error of a request that went through
-// Transport, and returns it explained. When it says that a leader moved or cannot be
-// reached, the leaders are looked up anew before the next request, and not
-// only when kafka-go's copy of the metadata is a few seconds old.
-func (c *Client) Observe(err error) error {
+// Transport, and returns it explained, by the right that the request needs where
+// one is given. When it says that a leader moved or cannot be reached, the leaders
+// are looked up anew before the next request, and not only when kafka-go's copy of
+// the metadata is a few seconds old.
+func (c *Client) Observe(err error, needs ...Right) error {
 	if err != nil && leaderLost(err) {
 		c.refresh()
+	}
+	if len(needs) > 0 {
+		return c.needing(needs[0], err)
 	}
 	return Explain(err)
 }

@@ -27,6 +27,9 @@ type Config struct {
 	// SASL says to the brokers who we are, nil: nobody.
 	SASL sasl.Mechanism
 
+	// User is the name that SASL gives, for messages about rights.
+	User string
+
 	// ClientID names this process in the brokers' logs and quotas.
 	ClientID string
 }

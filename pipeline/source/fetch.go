@@ -131,7 +131,7 @@ func (r *round) route(ctx context.Context) error {
 		t := slices.IndexFunc(topics, func(t metadata.ResponseTopic) bool { return t.Name == r.at[i].Topic })
 		broker, err := r.client.leader(&topics[t], r.at[i].Partition)
 		if err != nil {
-			r.fail(i, r.client.Observe(err))
+			r.fail(i, r.client.Observe(err, OnTopic("Read", r.at[i].Topic)))
 			r.hurry = true
 			continue
 		}
@@ -235,7 +235,7 @@ func (r *round) take(positions []int, res *fetchResponse) {
 
 func (r *round) put(i int, got *responsePartition) {
 	if got.ErrorCode != 0 {
-		r.fail(i, r.client.Observe(kafka.Error(got.ErrorCode)))
+		r.fail(i, r.client.Observe(kafka.Error(got.ErrorCode), OnTopic("Read", r.at[i].Topic)))
 		return
 	}
 	at := &r.at[i]

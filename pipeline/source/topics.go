@@ -18,7 +18,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int32, error) {
 		err = c.topicError(&topics[0])
 	}
 	if err != nil {
-		return 0, fmt.Errorf("counting the partitions of %s: %w", topic, c.Observe(err))
+		return 0, fmt.Errorf("counting the partitions of %s: %w", topic, c.Observe(err, OnTopic("Describe", topic)))
 	}
 	return int32(len(topics[0].Partitions)), nil
 }
@@ -56,7 +56,7 @@ func (c *Client) Leaders(ctx context.Context, at []Position) ([]int32, error) {
 func (c *Client) Bounds(ctx context.Context, topic string, partition int32) (start, end int64, err error) {
 	start, end, err = c.bounds(ctx, topic, partition)
 	if err != nil {
-		return 0, 0, fmt.Errorf("asking for the bounds of %s/%d: %w", topic, partition, c.Observe(err))
+		return 0, 0, fmt.Errorf("asking for the bounds of %s/%d: %w", topic, partition, c.Observe(err, OnTopic("Describe", topic)))
 	}
 	return start, end, nil
 }
@@ -91,7 +91,7 @@ func (c *Client) bounds(ctx context.Context, topic string, partition int32) (sta
 		for _, p := range t.Partitions {
 			switch {
 			case p.ErrorCode != 0:
-				return 0, 0, Explain(kafka.Error(p.ErrorCode))
+				return 0, 0, kafka.Error(p.ErrorCode)
 			case p.Timestamp == earliest:
 				start = p.Offset
 			case p.Timestamp == latest:
@@ -148,6 +148,6 @@ func (c *Client) topicError(t *metadata.ResponseTopic) error {
 	case kafka.UnknownTopicOrPartition:
 		return fmt.Errorf("topic %s does not exist on %s, create it or mend its name: %w", t.Name, c.addr, code)
 	default:
-		return fmt.Errorf("topic %s: %w", t.Name, Explain(code))
+		return fmt.Errorf("topic %s: %w", t.Name, code)
 	}
 }

@@ -130,7 +130,7 @@ func create(ctx context.Context, client *source.Client, topics []createtopics.Re
 			created = append(created, t.Name)
 		case code == kafka.TopicAlreadyExists: // somebody else was faster
 		case err == nil:
-			err = fmt.Errorf("creating topic %s: %s: %w", t.Name, t.ErrorMessage, source.Explain(code))
+			err = fmt.Errorf("creating topic %s: %s: %w", t.Name, t.ErrorMessage, client.Observe(code, source.OnTopic("Create", t.Name)))
 		}
 	}
 	return created, err

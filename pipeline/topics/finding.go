@@ -112,7 +112,7 @@ func (j *judge) there(t *Topic, what string) (known bool) {
 		f := j.add(t, "settings", "unknown", "readable")
 		f.Level = Unknown
 		f.Reason = fmt.Sprintf("the settings of topic %s cannot be read (%v): whether it is kept long enough, and dated by the broker, is not known", t.Name, t.unread)
-		f.Remedy = "grant DescribeConfigs on it"
+		f.Remedy = "grant DescribeConfigs on topic " + t.Name
 		return false
 	}
 	return true

@@ -77,7 +77,7 @@ func Describe(ctx context.Context, client *source.Client, names []string) ([]Top
 			continue
 		}
 		if code := kafka.Error(t.ErrorCode); code != 0 && code != kafka.LeaderNotAvailable {
-			return nil, fmt.Errorf("asking Kafka at %s for topic %s: %w", client.Addr(), name, source.Explain(code))
+			return nil, fmt.Errorf("asking Kafka at %s for topic %s: %w", client.Addr(), name, client.Observe(code, source.OnTopic("Describe", name)))
 		}
 		all[i].Partitions = int32(len(t.Partitions))
 		if len(t.Partitions) > 0 {
