@@ -83,12 +83,11 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer m.close()
 	for _, r := range rows {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if ctx.Err() == nil {
+			m.run(ctx, r)
 		}
-		m.run(ctx, r)
 	}
-	return errors.Join(m.report.write(o.out), m.report.verdict())
+	return errors.Join(m.report.write(o.out), m.report.verdict(), ctx.Err())
 }
 
 // either is the first that is not 0.

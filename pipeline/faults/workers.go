@@ -21,7 +21,7 @@ func init() {
 		row{name: "kill-random", fault: "kill -9 a worker at random", full: 100, reduced: 3, bound: takenOver, apply: killAtRandom},
 		row{name: "kill-steps", fault: "kill -9 a worker at each named step of a batch", full: 2 * len(steps()), reduced: 4, bound: takenOver, servers: durable, apply: killAtSteps},
 		row{name: "sigterm", fault: "SIGTERM", full: 50, reduced: 3, once: true, apply: terminate},
-		row{name: "sigstop", fault: "SIGSTOP past the session time-out, then SIGCONT", full: 20, reduced: 2, apply: zombie},
+		row{name: "sigstop", fault: "SIGSTOP past the session time-out, then SIGCONT", full: 20, reduced: 2, bound: takenOver, apply: zombie},
 		row{name: "churn", fault: "workers join and leave every 2 s", full: 150, reduced: 4, apply: churn},
 		row{name: "two-groups", fault: "two groups on one namespace", full: 10, reduced: 1, apply: twoGroups},
 		row{name: "paused-takeover", fault: "a worker paused between group check and take-over", full: 10, reduced: 1, apply: pausedTakeOver})

@@ -18,7 +18,7 @@ import (
 )
 
 // brokerTimeout is how long brokers may take to answer on a busy machine.
-const brokerTimeout = 90 * time.Second
+const brokerTimeout = 3 * time.Minute
 
 // Kafka is a cluster of brokers, each of them a controller, too.
 type Kafka struct {
