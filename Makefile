@@ -23,7 +23,7 @@ sim: ## the simulator: SEEDS seeds
 	go test ./pipeline/sim -count=1 -v -run TestSeeds -args -sim.seeds=$(SEEDS)
 
 mutants: ## planted bugs: each must be caught
-	@set -o pipefail; go test -tags mutants ./pipeline/sim -count=1 -v -run 'TestMutants|TestEveryBug' | grep -vE '^(=== |--- PASS|PASS|ok )'
+	@set -o pipefail; go test -p 1 -tags mutants ./pipeline/store ./pipeline/sim -count=1 -v -run 'Mutants|TestEveryBug' | grep -vE '^(=== |--- PASS|PASS|ok )'
 
 test-real: ## with Kafka and Redis as in production, which it starts itself (Java 17, Maven, redis-server)
 	go test -tags real -count=1 -timeout 15m $(FLAGS) ./pipeline/real

@@ -93,7 +93,7 @@ func catch(all []uint64) (seeds int, err error) {
 }
 
 // where is when and on which shard a check failed.
-var where = regexp.MustCompile(`^(at \d+ ms: )?(shard \d+: )?`)
+var where = regexp.MustCompile(`^(at (step \d+, )?\d+ ms: )?(shard \d+: )?`)
 
 // what is the check that noticed, without the particulars.
 func what(err error) string {

@@ -2,13 +2,18 @@ package store
 
 import "github.com/redis/go-redis/v9"
 
-// takeOver sets a fresh head if the stored one is still the one that was read.
+var (
+	takeOver = redis.NewScript(takeOverText)
+	commit   = redis.NewScript(commitText)
+)
+
+// takeOverText sets a fresh head if the stored one is still the one that was read.
 // It answers the whole hash and the outbox as they are under the new head. First
 // it tries every command of a commit on a key that does not exist: one that the
 // user may not run would end a commit half way, which Redis does not undo.
 //
 // KEYS: shard, outbox, a key for trying. ARGV: expected head, fresh head.
-var takeOver = redis.NewScript(`
+const takeOverText = `
 local head = redis.call('HGET', KEYS[1], 'head')
 if (head or '') ~= ARGV[1] then return {'fenced'} end
 redis.call('TYPE', KEYS[3])
@@ -20,9 +25,9 @@ redis.call('MSET', KEYS[3], '')
 redis.call('DEL', KEYS[3])
 redis.call('HSET', KEYS[1], 'head', ARGV[2])
 return {'ok', redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2])}
-`)
+`
 
-// commit applies one batch if the head is still ours. Redis does not undo a
+// commitText applies one batch if the head is still ours. Redis does not undo a
 // script that fails half way, so everything that could fail (the head, the
 // types of the keys, the number of arguments, the user's rights where Redis 7 can
 // tell them, memory: a script that starts with enough memory may finish) is
@@ -33,7 +38,7 @@ return {'ok', redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2])}
 // ARGV: expected head, numbers of hash arguments, customers set, customers
 // deleted, timers set, timers removed, outbox; then hash fields and values,
 // customer values, scores and members, members removed.
-var commit = redis.NewScript(`
+const commitText = `
 local head = redis.call('HGET', KEYS[1], 'head')
 if head ~= ARGV[1] then return 'fenced' end
 local fields, sets, dels, zset, zrem = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -74,4 +79,4 @@ slices(score + 2 * zset, zrem, 4000, function(from, to) redis.call('ZREM', KEYS[
 if ARGV[7] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[7]) end
 redis.call('HSET', KEYS[1], unpack(ARGV, 8, 7 + fields))
 return 'ok'
-`)
+`

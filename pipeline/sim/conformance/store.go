@@ -136,6 +136,8 @@ func takeOver(t *testing.T, s *storeSuite) {
 	state, err = s.session(0).Head(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "a:0", state.Head, "a refused take-over must change nothing")
+	_, _, err = s.session(1).TakeOver(ctx, "a:0", "c:0")
+	require.ErrorIs(t, err, store.ErrFenced, "the head that was read is gone: the store has lost everything")
 
 	state, _, err = s.session(0).TakeOver(ctx, "a:0", "d:0")
 	require.NoError(t, err)
