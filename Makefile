@@ -3,9 +3,10 @@ SHELL := bash
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
-SEEDS ?= 300
+SEEDS ?= 1000
+FIRST ?= 1
 
-.PHONY: help build test race lint fuzz bench bench-go bench-peers bench-smoke faults golden mutants sim test-real tidy ci
+.PHONY: help build test race lint fuzz bench bench-go bench-peers bench-smoke faults golden mutants sim sim-forever sim-shrink test-real tidy ci
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -20,7 +21,13 @@ race: ## every test under the race detector
 	go test -race ./...
 
 sim: ## the simulator: SEEDS seeds
-	go test ./pipeline/sim -count=1 -v -run TestSeeds -args -sim.seeds=$(SEEDS)
+	go run ./pipeline/sim/simulate -seeds $(SEEDS)
+
+sim-forever: ## the simulator until something fails, or for a night: FIRST=<seed>
+	go run ./pipeline/sim/simulate -forever -first $(FIRST)
+
+sim-shrink: ## the least that fails of a seed that does: SEED=<seed>
+	go run ./pipeline/sim/simulate -shrink '$(SEED)'
 
 mutants: ## planted bugs: each must be caught
 	@set -o pipefail; go test -p 1 -tags mutants ./pipeline/store ./pipeline/sim -count=1 -v -run 'Mutants|TestEveryBug' | grep -vE '^(=== |--- PASS|PASS|ok )'

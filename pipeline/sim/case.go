@@ -79,7 +79,7 @@ func ParseCase(text string) (Case, error) {
 		case "without":
 			c.Without = strings.Split(value, ",")
 			for _, fault := range c.Without {
-				if fault != "truncation" && !slices.Contains(kinds(), fault) {
+				if fault != truncationKind && !slices.Contains(kinds(), fault) {
 					err = fmt.Errorf("%q is no kind of fault; there are %s, truncation", fault, strings.Join(kinds(), ", "))
 				}
 			}
@@ -135,7 +135,7 @@ func (c Case) scenario() Scenario {
 	s := NewScenario(c.Seed)
 	s.Salt, s.leftOut, s.sent = c.Salt, c.Customers, c.Events
 	for _, kind := range c.Without {
-		if kind == "truncation" {
+		if kind == truncationKind {
 			s.Truncation = truncation{}
 			continue
 		}
@@ -179,3 +179,17 @@ func (f *faults) drop(kind string) {
 		}
 	}
 }
+
+// present lists the kinds of which there are some.
+func (f *faults) present() []string {
+	var names []string
+	for field, value := range reflect.ValueOf(f).Elem().Fields() {
+		if field.IsExported() && !value.IsZero() {
+			names = append(names, kindOf(field))
+		}
+	}
+	return names
+}
+
+// truncationKind stands for a loss in Kafka among the kinds of faults.
+const truncationKind = "truncation"

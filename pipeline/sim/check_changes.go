@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"slices"
 )
 
 // readBootstraps takes from the changes topic when each customer was told about
@@ -33,26 +32,29 @@ func (v *verdict) readPasts() error {
 // touched reports that Redis, when it came back older, did not know a change of
 // this customer that was published, so that he had to be adopted.
 func (v *verdict) touched(id string) bool {
-	return v.exposed(id) || slices.ContainsFunc(v.lost, func(l *loss) bool { return v.lostChange(l, id) })
+	return v.exposed(id) || v.adopted[id]
 }
 
 // exposed reports that the world may have been told two things of a customer.
 func (v *verdict) exposed(id string) bool { return v.w.exposed[someone{v.number, id}] }
 
-func (v *verdict) lostChange(l *loss, id string) bool {
-	pub := l.after.pub()
-	known := map[string]bool{}
-	for _, b := range v.topic {
-		if b.at < pub {
-			known[b.ID] = true
+// readAdopted lists the customers of changes that Redis, when it came back older,
+// did not know.
+func (v *verdict) readAdopted() {
+	v.adopted = map[string]bool{}
+	for _, l := range v.lost {
+		pub := l.after.pub()
+		known := map[string]bool{}
+		for i := range v.topic {
+			b := &v.topic[i]
+			switch {
+			case b.at < pub:
+				known[b.ID] = true
+			case b.at < l.read && !known[b.ID] && !bytes.Contains(l.after.outbox, []byte(b.ID)):
+				v.adopted[b.Customer] = true
+			}
 		}
 	}
-	for _, b := range v.topic {
-		if b.Customer == id && b.at >= pub && b.at < l.read && !known[b.ID] && !bytes.Contains(l.after.outbox, []byte(b.ID)) {
-			return true
-		}
-	}
-	return false
 }
 
 // pub is the offset up to which the state knows the changes partition.

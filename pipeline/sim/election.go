@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/tidemark/tidemark/pipeline"
-	"github.com/tidemark/tidemark/pipeline/store"
 )
 
 // elect gives a partition another leader. Nobody leads it for a while; then one
@@ -63,11 +62,7 @@ func (w *World) catchUp(at place, log *partitionLog) {
 // more has to stop. That it was told to wait for more, in silence or by a
 // replay, is not simulated: it then waits for producers.
 func (w *World) loseTail(topic string, number int32, log *partitionLog) {
-	state, err := store.ParseState(w.redis.data(shardKey(number)).hash, inputs)
-	if err != nil {
-		w.fail(err)
-		return
-	}
+	state := w.redis.data(shardKey(number)).place()
 	n := len(log.batches)
 	silent := state.Start == nil || state.Start.Publish != pipeline.PublishAll && state.Start.Ended == nil
 	if n == 0 || silent || w.expected[number] != "" {
@@ -149,10 +144,10 @@ func (w *World) hidden(o observation) bool {
 
 // mayStop reports that a shard's offsets lie behind a loss.
 func (w *World) mayStop(number int32, code string) bool {
-	state, err := store.ParseState(w.redis.data(shardKey(number)).hash, inputs)
-	if err != nil || code != "log-shorter" && code != "log-replaced" {
+	if code != "log-shorter" && code != "log-replaced" {
 		return false
 	}
+	state := w.redis.data(shardKey(number)).place()
 	return slices.ContainsFunc(inputs, func(topic string) bool {
 		to, ok := w.tails[place{topic, number}]
 		return ok && state.Topic(topic).Next > to

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/instant"
 )
 
@@ -74,10 +73,7 @@ func (w *World) unfinished() string {
 // left says what one shard still has to do, by what is stored.
 func (w *World) left(number int32) string {
 	data := w.redis.data(shardKey(number))
-	state, err := store.ParseState(data.hash, inputs)
-	if err != nil {
-		return err.Error()
-	}
+	state := data.place()
 	if len(data.outbox) > 0 {
 		return "its outbox is not empty"
 	}
@@ -98,8 +94,10 @@ func (w *World) left(number int32) string {
 	if state.Clock == instant.None || state.Clock < w.workload.ended-w.s.Grace {
 		return fmt.Sprintf("its clock is at %d, before %d", state.Clock, w.workload.ended-w.s.Grace)
 	}
-	if due := data.due(instant.None); len(due) > 0 && due[0].At <= state.Clock {
-		return fmt.Sprintf("a timer of %q is due since %d", due[0].Customer, due[0].At)
+	for _, at := range data.timers {
+		if at <= state.Clock {
+			return "a timer is due"
+		}
 	}
 	return ""
 }

@@ -90,8 +90,8 @@ func (f *faults) drawMore(rng *rand.Rand, s *Scenario) {
 	case draw < 0.45:
 		f.Strangers = between(rng, 1, 3)
 		f.Rollbacks, f.Flushes = 0, 0
-	case draw < 0.65 && s.Wall:
-		f.Unclean = between(rng, 1, 2)
+	case draw < 0.8 && s.Wall:
+		f.Unclean = between(rng, 1, 4)
 		f.Rollbacks, f.Flushes = 0, 0
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/tidemark/tidemark/pipeline"
-	"github.com/tidemark/tidemark/pipeline/store"
 	"github.com/tidemark/tidemark/pkg/profile"
 )
 
@@ -58,11 +57,7 @@ func (x *examination) head() error {
 // places: clock, offsets and counters never go back within a history, and what
 // was consumed is what is counted.
 func (x *examination) places() error {
-	was, is := x.before.state, x.after.state
-	if was == nil {
-		fresh := store.NewState(inputs)
-		was = &fresh
-	}
+	was, is := x.before.place(), x.after.place()
 	if is.Clock < was.Clock || is.Pub < was.Pub || is.Changes < was.Changes || is.Dropped < was.Dropped || is.Adopted < was.Adopted {
 		return fmt.Errorf("something went back: %+v after %+v", *is, *was)
 	}
@@ -218,7 +213,7 @@ func standingOf(value []byte) (standing, error) {
 // time for his deadline; the sizes count them; and each version that he gained
 // is a change in the outbox.
 func (x *examination) customers() error {
-	sizes := x.before.sizes()
+	sizes := x.before.place().Sizes
 	for _, id := range x.after.written {
 		was, err := standingOf(x.before.customers[id])
 		if err != nil {
@@ -247,13 +242,6 @@ func (x *examination) customers() error {
 
 // segments in the order of their numbers.
 var segments = []string{"", "loyal", "potential", "edge", "churned"}
-
-func (d *shardData) sizes() [5]int64 {
-	if d.state == nil {
-		return [5]int64{}
-	}
-	return d.state.Sizes
-}
 
 func (x *examination) timer(id string, s standing) error {
 	at, ok := x.after.timers[id]

@@ -24,6 +24,7 @@ type verdict struct {
 	state   store.State
 	topic   []broadcast // its changes partition
 	stopped bool
+	adopted map[string]bool // customers of whom a change was lost that the world had heard
 	lost    []*loss
 	pasts   []*replay // what the shard was before Redis lost it
 }
@@ -43,6 +44,7 @@ func (w *World) judgeShard(number int32) error {
 		return err
 	}
 	v.lost = slices.DeleteFunc(slices.Clone(w.losses), func(l *loss) bool { return l.number != number })
+	v.readAdopted()
 	for _, check := range []struct {
 		what  string
 		check func() error
@@ -69,6 +71,9 @@ func (w *World) judgeShard(number int32) error {
 // count adds what this shard went through to the totals.
 func (v *verdict) count() {
 	t := &v.w.totals
+	if v.w.s.Publish != "all" {
+		t.Silent++
+	}
 	t.Adopted += v.state.Adopted
 	for _, b := range v.topic {
 		if b.repeat {

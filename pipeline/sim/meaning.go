@@ -111,7 +111,7 @@ func convert(minor int64, rate string, shift int) int64 {
 func (d *draft) json(rng *rand.Rand) []byte {
 	fields := []string{`"id":` + quoted(d.fact.id), `"type":` + quoted(d.fact.kind), `"customer_id":` + quoted(d.customer)}
 	if d.occurred != none {
-		fields = append(fields, `"occurred_at":`+quoted(clock(d.occurred)))
+		fields = append(fields, `"occurred_at":`+quoted(d.when))
 	}
 	if d.fact.order != "" && !d.bareID {
 		fields = append(fields, `"order_id":`+quoted(d.fact.order))

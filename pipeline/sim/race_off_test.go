@@ -3,6 +3,6 @@
 package sim
 
 const (
-	defaultSeeds = 300
+	defaultSeeds = 1000
 	traceSeeds   = 12
 )

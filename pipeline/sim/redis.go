@@ -48,6 +48,15 @@ type shardData struct {
 // nothing is a shard that never ran.
 var nothing = &shardData{}
 
+// place is where a shard stands in its logs and in time.
+func (d *shardData) place() *store.State {
+	if d.state == nil {
+		fresh := store.NewState(inputs)
+		return &fresh
+	}
+	return d.state
+}
+
 // NewRedis returns an empty server.
 func NewRedis() *Redis {
 	return &Redis{shards: map[string]*shardData{}, migrating: map[string]bool{}, moves: map[string]int{}}

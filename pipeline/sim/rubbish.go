@@ -36,7 +36,7 @@ var rubbish = []struct{ reject, value string }{
 // sendRubbish sends a record that is to be rejected.
 func (a *author) sendRubbish() {
 	draw := rubbish[a.rng.IntN(len(rubbish))]
-	customer := oneOf(a.rng, a.w.customers...)
+	customer := oneOf(a.rng, a.regulars...)
 	value := strings.ReplaceAll(draw.value, "%c", quoted(customer))
 	if draw.reject == "oversized" {
 		if a.s.Policy.MaxEventBytes > 1000 {

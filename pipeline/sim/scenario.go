@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pkg/instant"
@@ -40,6 +41,9 @@ type Scenario struct {
 	Workers    int
 	Faults     faults
 	Truncation truncation
+	Epoch      int64 // where the log begins, unix ms
+	Hot        bool  // one customer has 30 % of the events, and his share of the others
+	Wave       int   // customers who come at one moment and move at another one
 
 	leftOut []int  // customers of whom nothing is sent
 	sent    []span // records that are sent, nil: all
@@ -98,6 +102,40 @@ func NewScenario(seed uint64) Scenario {
 // failed goes on to make the rest of its world.
 func (s *Scenario) drawMore(rng *rand.Rand) {
 	s.Faults.drawMore(rng, s)
+	s.Epoch = epoch
+	if chance(rng, 0.3) {
+		s.Epoch = oneOf(rng, epochs...)
+	}
+	if chance(rng, 0.1) {
+		s.drawYears()
+	}
+	switch draw := rng.Float64(); {
+	case draw < 0.1:
+		s.Hot = true
+	case draw < 0.12:
+		s.Wave = between(rng, 1000, 3000)
+		s.Limits.BatchCustomers, s.Limits.BatchRecords, s.Limits.StageRecords = between(rng, 20, 500), 5000, between(rng, 20, 1000)
+		s.Limits.TimerPiece, s.Limits.OutboxBytes = between(rng, 20, 500), 200_000
+	}
+}
+
+// drawYears takes the windows that analysts have: of a year, of 180, 90 and 30
+// days. The log then reaches over some years.
+func (s *Scenario) drawYears() {
+	p := policy.Default()
+	p.Partitioner, p.BaseCurrency, p.Rates = s.Policy.Partitioner, s.Policy.BaseCurrency, s.Policy.Rates
+	s.Policy, s.Unit = p, 30*int64(policy.Day)
+}
+
+// epochs are just before something that calendars know and the clock of the
+// contract does not.
+var epochs = []int64{
+	time.Date(2027, 12, 31, 22, 0, 0, 0, time.UTC).UnixMilli(),  // a year ends, and the next has a leap day
+	time.Date(2028, 2, 28, 20, 0, 0, 0, time.UTC).UnixMilli(),   // the leap day
+	time.Date(2100, 2, 28, 20, 0, 0, 0, time.UTC).UnixMilli(),   // there is none
+	time.Date(2026, 3, 28, 23, 0, 0, 0, time.UTC).UnixMilli(),   // Europe's summer time begins
+	time.Date(2026, 10, 24, 23, 0, 0, 0, time.UTC).UnixMilli(),  // and ends
+	time.Date(2016, 12, 31, 23, 59, 0, 0, time.UTC).UnixMilli(), // a leap second
 }
 
 // drawPolicy draws short durations, so that a few dozen events meet every
@@ -173,7 +211,7 @@ func drawUntil(s *Scenario, w *workload) int64 {
 		return instant.None
 	}
 	if chance(rng, 0.3) {
-		return between(rng, epoch, w.ended)
+		return between(rng, s.Epoch, w.ended)
 	}
 	return w.ended + rng.Int64N(10*s.Unit)
 }

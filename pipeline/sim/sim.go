@@ -29,6 +29,12 @@ func (c Case) Run(trace bool) (o Outcome) {
 			o.Err = fmt.Errorf("at step %d, %d ms: panic: %v\n%s", w.totals.Steps, w.tick(), p, debug.Stack())
 		}
 	}()
+	if w.s.Hot {
+		w.totals.Hot++
+	}
+	if w.s.Wave > 0 {
+		w.totals.Waves++
+	}
 	o.Err = w.play()
 	return o
 }

@@ -1,110 +1,87 @@
 package sim
 
 import (
-	"flag"
-	"fmt"
+	"context"
+	"maps"
 	"os"
-	"runtime"
-	"strconv"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-var (
-	oneSeed  = flag.Uint64("sim.seed", 0, "run this seed alone")
-	seeds    = flag.Uint64("sim.seeds", defaultSeeds, "number of seeds to run, from 1 on")
-	firstOne = flag.Uint64("sim.first", 1, "first of these seeds")
-	verbose  = flag.Bool("sim.verbose", false, "print the trace of -sim.seed")
-)
-
-// sweep runs seeds on all cores and returns the totals and the failures.
+// sweep runs seeds and returns the totals and the failures.
 func sweep(all []uint64, stopAtFirst bool) (Totals, map[uint64]error) {
-	var mu sync.Mutex
 	var totals Totals
 	failures := map[uint64]error{}
-	var next atomic.Int64
-	var done atomic.Bool
-	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for !done.Load() {
-				i := int(next.Add(1)) - 1
-				if i >= len(all) {
-					return
-				}
-				o := Run(all[i], false)
-				mu.Lock()
-				totals.Add(o.Totals)
-				if o.Err != nil {
-					failures[all[i]] = o.Err
-					if stopAtFirst {
-						done.Store(true)
-					}
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	workers.Wait()
+	next := 0
+	Sweep(context.Background(), func() (Case, bool) {
+		if next == len(all) {
+			return Case{}, false
+		}
+		next++
+		return Case{Seed: all[next-1]}, true
+	}, func(c Case, o Outcome) bool {
+		totals.Add(o.Totals)
+		if o.Err != nil {
+			failures[c.Seed] = o.Err
+		}
+		return o.Err == nil || !stopAtFirst
+	})
 	return totals, failures
 }
 
-// repeat is the command that runs a seed again.
-func repeat(seed uint64) string {
-	return fmt.Sprintf("go test ./pipeline/sim -run 'TestSeeds$' -sim.seed=%d -sim.verbose", seed)
-}
+// most is how many failures are told.
+const most = 10
 
 func report(t *testing.T, failures map[uint64]error) {
-	shown := 0
-	for seed, err := range failures {
-		if shown++; shown <= 10 || *verbose {
-			t.Errorf("seed %d: %v\nrepeat it with\n\t%s", seed, err, repeat(seed))
-		}
+	seeds := slices.Sorted(maps.Keys(failures))
+	for _, seed := range seeds[:min(most, len(seeds))] {
+		t.Error(Case{Seed: seed}.Report(failures[seed]))
 	}
-	if len(failures) > 10 && !*verbose {
-		t.Errorf("and %d more seeds failed", len(failures)-10)
+	if len(seeds) > most {
+		t.Errorf("and %d more seeds failed", len(seeds)-most)
 	}
 }
 
+// TestSeeds runs the seeds that every test runs, and shows that they meet every
+// kind of trouble there is.
 func TestSeeds(t *testing.T) {
-	if *oneSeed != 0 {
-		o := Run(*oneSeed, *verbose)
-		if *verbose {
-			fmt.Print(o.Trace)
-		}
-		require.NoError(t, o.Err)
-		return
-	}
 	var all []uint64
-	for i := range *seeds {
-		all = append(all, *firstOne+i)
+	for seed := range uint64(defaultSeeds) {
+		all = append(all, seed+1)
 	}
 	totals, failures := sweep(all, false)
 	t.Log(totals)
 	report(t, failures)
+	if defaultSeeds >= enoughForEverything {
+		require.Empty(t, totals.Missing(), "nothing shows that these are survived")
+	}
 }
 
-// TestSeedsThatOnceFailed runs the seeds of testdata/seeds.txt.
+// enoughForEverything is how many seeds meet every kind of trouble.
+const enoughForEverything = 500
+
+// TestSeedsThatOnceFailed runs the cases of testdata/seeds.txt.
 func TestSeedsThatOnceFailed(t *testing.T) {
 	raw, err := os.ReadFile("testdata/seeds.txt")
 	require.NoError(t, err)
-	var all []uint64
+	played := 0
 	for line := range strings.Lines(string(raw)) {
-		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if word == "" || word[0] == '#' {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
 		}
-		seed, err := strconv.ParseUint(word, 10, 64)
+		text, _, ok := strings.Cut(line, ": ")
+		require.True(t, ok, "%s: say what it found", line)
+		c, err := ParseCase(text)
 		require.NoError(t, err)
-		all = append(all, seed)
+		if o := c.Run(false); o.Err != nil {
+			t.Error(c.Report(o.Err))
+		}
+		played++
 	}
-	require.NotEmpty(t, all)
-	_, failures := sweep(all, false)
-	report(t, failures)
+	require.Positive(t, played)
 }
 
 // TestASeedDecidesEverything: the trace of a run, every I/O of every shard with

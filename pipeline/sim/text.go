@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
+var short = map[byte]string{'"': `\"`, '\\': `\\`, '\b': `\b`, '\t': `\t`, '\n': `\n`, '\f': `\f`, '\r': `\r`}
+
 // quoted writes a JSON string with nothing escaped that need not be.
 func quoted(s string) string {
-	short := map[byte]string{'"': `\"`, '\\': `\\`, '\b': `\b`, '\t': `\t`, '\n': `\n`, '\f': `\f`, '\r': `\r`}
 	out := []byte{'"'}
 	for i := range len(s) {
 		switch c := s[i]; {

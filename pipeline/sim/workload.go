@@ -49,6 +49,7 @@ type workload struct {
 // deadlines, orders and refunds.
 type author struct {
 	rng   *rand.Rand
+	more  *rand.Rand // for what came later
 	s     *Scenario
 	w     workload
 	parts partition.Partitioner
@@ -56,7 +57,8 @@ type author struct {
 	wall, tick int64
 	serial     int
 	past       []draft // events so far
-	void       bool    // what is sent now is rolled back
+	regulars   []string
+	void       bool // what is sent now is rolled back
 	durations  []int64
 	live       bool
 	forgets    float64 // share of the events
@@ -66,7 +68,8 @@ type author struct {
 type draft struct {
 	customer string
 	fact     fact
-	occurred int64 // none: left to the record's timestamp
+	when     string // occurred as it is written
+	occurred int64  // none: left to the record's timestamp
 	currency string
 	number   string // the amount as written, in JSON
 	bareID   bool   // a purchase whose order is named by its id
@@ -75,7 +78,7 @@ type draft struct {
 
 // newWorkload writes the workload of a scenario.
 func newWorkload(s *Scenario) *workload {
-	a := author{rng: stream(s.Seed, streamWorkload), s: s, wall: epoch, tick: -1}
+	a := author{rng: stream(s.Seed, streamWorkload), more: stream(s.Seed, streamMoreWorkload), s: s, wall: s.Epoch, tick: -1}
 	a.parts, _ = partition.Parse(s.Policy.Partitioner)
 	l := s.Policy.Lifecycle
 	a.durations = []int64{int64(s.Policy.Window), int64(l.ActiveWithin), int64(l.ChurnAfter),
@@ -111,11 +114,16 @@ func (w *workload) reduce(s *Scenario) {
 func (a *author) drawCustomers() {
 	names := []string{"c-1", "c-2", "ann", "bob", "ü\"\\\n", "e\u2028f", "</x>&", " ", "{0}", "\x7f\x01"}
 	a.rng.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	a.w.customers = names[:between(a.rng, 2, 8)]
+	a.regulars = names[:between(a.rng, 2, 8)]
+	a.w.customers = slices.Clone(a.regulars)
 }
 
 func (a *author) write() {
 	total := between(a.rng, 40, 220)
+	wave := -1
+	if a.s.Wave > 0 {
+		wave = a.more.IntN(total)
+	}
 	old := total
 	if a.s.Wall {
 		old = int(float64(total) * oneOf(a.rng, 0, 0.2, 0.5, 0.8))
@@ -125,6 +133,9 @@ func (a *author) write() {
 			a.goLive()
 		}
 		a.passTime()
+		if i == wave {
+			a.wave()
+		}
 		a.next()
 	}
 	if !a.live {
@@ -155,7 +166,11 @@ func (a *author) passTime() {
 	default:
 		by = a.rng.Int64N(2 * a.s.Unit)
 	}
-	by = max(by, 0)
+	a.advance(max(by, 0))
+}
+
+// advance lets time pass.
+func (a *author) advance(by int64) {
 	a.wall += by
 	if !a.live {
 		return
@@ -194,7 +209,10 @@ func (a *author) next() {
 // fresh makes up an event.
 func (a *author) fresh() draft {
 	a.serial++
-	d := draft{customer: oneOf(a.rng, a.w.customers...), occurred: none}
+	d := draft{customer: oneOf(a.rng, a.regulars...), occurred: none}
+	if a.s.Hot && chance(a.more, 0.3) {
+		d.customer = a.regulars[0]
+	}
 	d.fact = fact{id: fmt.Sprintf("e-%d", a.serial), at: a.eventTime()}
 	if d.fact.at != a.wall || chance(a.rng, 0.5) {
 		d.occurred = d.fact.at
@@ -278,6 +296,10 @@ func (a *author) send(d draft) {
 	}
 	home := a.parts.Partition(d.customer, a.s.Partitions)
 	m := meaning{customer: d.customer, fact: d.fact, occurred: d.occurred, forwarded: none}
+	d.when = clock(d.occurred)
+	if chance(a.more, 0.15) {
+		d.when = elsewhere(a.more, d.occurred)
+	}
 	where := home
 	if a.s.Partitions > 1 && chance(a.rng, 0.02) {
 		where = (home + 1) % a.s.Partitions
