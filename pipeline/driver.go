@@ -193,7 +193,7 @@ func (d *driver) perform(ctx context.Context, op *Op) {
 	case OpBury:
 		op.Err = d.ports.Letters.Write(ctx, op.Letters)
 	case OpPublish:
-		op.Base, op.Err = d.ports.Sink.Produce(ctx, d.changes, shard, op.Records)
+		op.Err = d.publish(ctx, op)
 	default:
 		op.Err = fmt.Errorf("an I/O of kind %s has no performer", op.Kind)
 	}

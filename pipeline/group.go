@@ -135,7 +135,8 @@ func starting(err error) bool {
 // generation only when it has returned.
 func (g *ConsumerGroup) share(generation *kafka.Generation) *Share {
 	over, released := make(chan struct{}), make(chan struct{})
-	s := &Share{Group: committer{generation, g}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
+	l := &lease{length: leaseOf(g.config.SessionTimeout), now: time.Now}
+	s := &Share{Group: committer{generation, g, l}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
 	for _, p := range generation.Assignments[g.config.Inputs[0]] {
 		s.Shards = append(s.Shards, int32(p.ID))
 	}
@@ -169,22 +170,28 @@ func (g *ConsumerGroup) Leave() {
 type committer struct {
 	generation *kafka.Generation
 	group      *ConsumerGroup
+	lease      *lease // of all shards of the share: they are lost together
 }
+
+func (c committer) Holds() bool { return c.lease.holds() }
 
 // Commit commits the next offsets of one shard. kafka-go would wait for a
 // coordinator that does not answer, whatever ctx says.
-func (c committer) Commit(ctx context.Context, shard int32, offsets map[string]int64) (err error) {
+func (c committer) Commit(ctx context.Context, shard int32, offsets map[string]int64) error {
 	all := make(map[string]map[int]int64, len(offsets))
 	for topic, offset := range offsets {
 		all[topic] = map[int]int64{int(shard): offset}
 	}
-	answered := make(chan error, 1)
-	go func() { answered <- c.generation.CommitOffsets(all) }()
-	select {
-	case err = <-answered:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
+	err := c.lease.confirm(func() error {
+		answered := make(chan error, 1)
+		go func() { answered <- c.generation.CommitOffsets(all) }()
+		select {
+		case err := <-answered:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("committing offsets of shard %d to the group: %w", shard, c.group.client.Observe(err, c.group.need(err)))
 	}

@@ -107,6 +107,8 @@ func (m mute) Commit(ctx context.Context, _ int32, offsets map[string]int64) err
 	return ctx.Err()
 }
 
+func (mute) Holds() bool { return true }
+
 func TestADrainIsBoundedThoughTheGroupHangs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -38,6 +38,9 @@ type Letters interface {
 // where this member does not own the shard any more.
 type Group interface {
 	Commit(ctx context.Context, shard int32, offsets map[string]int64) error
+	// Holds reports that it was confirmed so lately that nobody else can own the
+	// shard yet.
+	Holds() bool
 }
 
 // Members shares the shards out among the workers of a namespace.
@@ -61,6 +64,8 @@ type Share struct {
 type alone struct{}
 
 func (alone) Commit(context.Context, int32, map[string]int64) error { return nil }
+
+func (alone) Holds() bool { return true }
 
 // Ports are the servers that a pipeline works with.
 type Ports struct {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -198,11 +199,20 @@ func (d *driver) tellGroup(ctx context.Context) {
 	if status.Phase != Live && status.Phase != Silent && status.Phase != Ended || len(status.State.Topics) == 0 {
 		return
 	}
-	offsets := make(map[string]int64, len(status.State.Topics))
-	for i := range status.State.Topics {
-		offsets[status.State.Topics[i].Name] = status.State.Topics[i].Next
-	}
-	if err := d.group.Commit(ctx, d.config.Shard, offsets); err != nil {
+	if err := d.confirm(ctx); err != nil {
 		d.log.Debug("telling the group where the shard is", zap.Error(err)) // its end shows by itself
 	}
+}
+
+// confirm commits to the group where the shard is.
+func (d *driver) confirm(ctx context.Context) error {
+	state := &d.standing().State
+	offsets := make(map[string]int64, len(state.Topics))
+	for i := range state.Topics {
+		offsets[state.Topics[i].Name] = state.Topics[i].Next
+	}
+	if len(offsets) == 0 {
+		return fmt.Errorf("committing offsets of shard %d to the group: none is known", d.config.Shard) // an empty commit checks nothing
+	}
+	return d.group.Commit(ctx, d.config.Shard, offsets)
 }

@@ -150,6 +150,8 @@ type noGroup struct{}
 
 func (noGroup) Commit(context.Context, int32, map[string]int64) error { return nil }
 
+func (noGroup) Holds() bool { return true }
+
 func give(shards ...int32) (members *given, released chan struct{}) {
 	released = make(chan struct{})
 	members = &given{shares: make(chan *pipeline.Share, 1), left: make(chan struct{})}

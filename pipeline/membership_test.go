@@ -1,0 +1,60 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/pipeline"
+)
+
+// doubtful is a group that has not confirmed for long that this worker is a
+// member. It is asked again and answers when it is told to.
+type doubtful struct {
+	owned sync.Map      // shards that were taken over
+	asked chan struct{} // a value: it was asked again
+	again chan struct{} // closed: it knows the member
+}
+
+func (*doubtful) Holds() bool { return false }
+
+func (d *doubtful) Commit(_ context.Context, shard int32, _ map[string]int64) error {
+	select {
+	case <-d.again:
+		return nil
+	default:
+	}
+	if _, owned := d.owned.LoadOrStore(shard, true); !owned {
+		return nil
+	}
+	select {
+	case d.asked <- struct{}{}:
+	default:
+	}
+	return errors.New("not a member")
+}
+
+// A worker whose shards may be another's by now stores what Redis takes from it,
+// and tells the world of nothing.
+func TestNothingIsToldByWhoMayHaveLostItsShards(t *testing.T) {
+	w := newWorld(t)
+	w.visitors(0, 20)
+	group := &doubtful{asked: make(chan struct{}, 1), again: make(chan struct{})}
+	members := &given{shares: make(chan *pipeline.Share, 1), left: make(chan struct{})}
+	members.shares <- &pipeline.Share{Shards: []int32{0, 1, 2}, Group: group, Over: make(chan struct{}), Release: func() {}}
+	worker := w.serve(t.Context(), liveConfig(), w.Ports(), members)
+	w.until("all is stored", func() bool { return w.customers() == 20 })
+	<-group.asked
+	_, records := w.read("changes")
+	require.Empty(t, records)
+	close(group.again)
+	w.until("all is told", func() bool {
+		_, records = w.read("changes")
+		return len(records) == 20
+	})
+	worker.Drain()
+	require.NoError(t, <-worker.ended)
+}
