@@ -85,7 +85,7 @@ func TestTextIsUnescapedAndNothingElse(t *testing.T) {
 		`\uD83D\uDE00x`:              "😀x",
 		`\"\\\/\b\f\n\r\t`:           "\"\\/\b\f\n\r\t",
 		`\u0000`:                     "\x00",
-		`\ufeff\uffff`:               "\ufeff\uffff",
+		`\ufeff\uffff\uFF26`:         "\ufeff\uffff\uff26",
 		` A\u0020`:                   " A ",
 		"e\u0301":                    "e\u0301", // not composed
 		"K":                          "K",       // the Kelvin sign is no K
@@ -118,6 +118,8 @@ func TestEventTimeIsTheEarlierOfTwo(t *testing.T) {
 		"only the producer's":                {moment, -1, ts, event.OK},
 		"none":                               {"", -1, 0, event.MissingField},
 		"the first instant":                  {"", 0, 0, event.OK},
+		"the broker's first instant":         {"1970-01-01T01:00:00Z", 0, 0, event.OK},
+		"an hour and more after that":        {"1970-01-01T01:00:00.001Z", 0, 0, event.FutureDated},
 		"a clock that is an hour fast":       {moment, ts - hour, ts - hour, event.OK},
 		"a clock that is faster":             {moment, ts - hour - 1, 0, event.FutureDated},
 		"year 9999":                          {"9999-12-31T23:59:59.999Z", ts, 0, event.FutureDated},

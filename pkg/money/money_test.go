@@ -63,8 +63,9 @@ func TestParseRefuses(t *testing.T) {
 			"0.001", "12.345", "1e-3", "1e-999999999", "1e-99999999999999999999999999", "0.01000000000000000000001", "123456789012345678901e-4",
 			"1" + strings.Repeat("0", 1000) + "e-1003",
 		},
-		"below zero":  {"-0.01", "-1", "-1e-2", "-0.0000000000000000000000000000000000001", "-9223372036854775808"},
-		"above int64": {"92233720368547758.08", "1e17", "1e999999999", "1e99999999999999999999999999", "123456789012345678901", "184467440737095516.15"},
+		"below zero": {"-0.01", "-1", "-1e-2", "-0.0000000000000000000000000000000000001", "-9223372036854775808"},
+		"above int64": {"92233720368547758.08", "1e17", "1e999999999", "1e99999999999999999999999999", "123456789012345678901", "184467440737095516.15",
+			"1e18", "100000000000000000001", "36893488147419103239"}, // beyond what a digit more has room for
 	} {
 		for _, number := range numbers {
 			got, ok := money.Parse(number, 2)
@@ -154,6 +155,11 @@ func TestWhatIsAppendedIsReadBack(t *testing.T) {
 		_, fraction, _ := strings.Cut(text, ".")
 		require.Len(t, fraction, decimals, text)
 	})
+}
+
+func TestAddSaturatingAtTheEnds(t *testing.T) {
+	require.Equal(t, int64(math.MaxInt64), money.AddSaturating(math.MaxInt64, math.MaxInt64))
+	require.Equal(t, int64(math.MinInt64), money.AddSaturating(math.MinInt64, math.MinInt64), "their sum wraps to 0")
 }
 
 func TestAddSaturating(t *testing.T) {

@@ -38,6 +38,14 @@ func TestConvert(t *testing.T) {
 		{"0.5000000000000000001", 0, 0, 1, 1}, // above the half by the last digit
 		{"5e-20", 0, 4, 1e15, 0},              // halves again, now of 10^-16
 		{"5e-20", 0, 4, 3e15, 2},
+		{"1e-38", 0, 0, math.MaxInt64, 0},
+		{"1e-39", 0, 0, math.MaxInt64, 0},
+		{"1e-40", 0, 0, math.MaxInt64, 0},
+		{"0.01234567890123456789", 0, 0, 1e6, 12346}, // a divisor of two steps
+		{"0.01234567890123456789", 0, 0, 100, 1},
+		{"95367431640625e-20", 0, 0, 1 << 19, 0}, // and its halves: 5^20 × 2^19 / 10^20
+		{"95367431640625e-20", 0, 0, 1<<19 + 1, 1},
+		{"95367431640625e-20", 0, 0, 3 << 19, 2},
 		{"1e18", 0, 0, 9, 9e18},
 		{"1", 2, 2, math.MaxInt64, math.MaxInt64},
 		{"1e999999999", 2, 2, 0, 0},
@@ -60,6 +68,7 @@ func TestConvertAboveInt64(t *testing.T) {
 	}{
 		{"1.0000000000000000002", math.MaxInt64}, // 1.8 above the largest
 		{"2", math.MaxInt64/2 + 1},
+		{"3", math.MaxInt64},
 		{"1e19", 1},
 		{"1e30", 1},
 		{"1e999999999", 1},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark/tidemark/pkg/lifecycle"
 	"github.com/tidemark/tidemark/pkg/policy"
+	"github.com/tidemark/tidemark/pkg/profile"
 )
 
 // A shard does these for every event or customer of a batch: memory that they
@@ -26,6 +27,12 @@ func TestTheUsualStepsAllocateNothing(t *testing.T) {
 	}))
 	require.Equal(t, 1., testing.AllocsPerRun(100, func() { // the ids, in one piece
 		if p.Decode(stored) != nil {
+			panic("damaged")
+		}
+	}))
+	require.Equal(t, 2., testing.AllocsPerRun(100, func() { // and the orders, at once
+		fresh := profile.New()
+		if fresh.Decode(stored) != nil {
 			panic("damaged")
 		}
 	}))

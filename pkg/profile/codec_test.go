@@ -208,6 +208,7 @@ func TestDamageIsRefused(t *testing.T) {
 	waiting := "\x12\x05\x28\x05\x32\x01" // order without purchase, refund cut off
 	for name, message := range map[string]string{
 		"no schema":                      "",
+		"times before a schema":          "\x20\x01\x28\x01",
 		"schema 0":                       "\x08\x00",
 		"schema of another kind":         "\x0a\x00",
 		"schema twice":                   "\x08\x01\x08\x01",
@@ -233,6 +234,7 @@ func TestDamageIsRefused(t *testing.T) {
 		"lifetime of no orders":          "\x08\x01\x1a\x00",
 		"lifetime without days":          "\x08\x01\x1a\x02\x08\x01",
 		"lifetime with other days":       "\x08\x01\x1a\x05\x08\x01\x22\x01\x07",
+		"lifetime day cut off":           "\x08\x01\x1a\x05\x08\x01\x22\x01\x80",
 		"lifetime day that repeats":      "\x08\x01\x1a\x06\x08\x01\x22\x02\x00\x00",
 		"lifetime days beyond all times": "\x08\x01\x1a\x0c\x08\x01\x22\x08\x00\xff\xff\xff\xff\xff\xff\x01",
 	} {
@@ -244,4 +246,14 @@ func TestDamageIsRefused(t *testing.T) {
 	}
 	p := profile.New()
 	require.NoError(t, p.Decode([]byte(line+"\x08\x01\x1a\x05\x08\x01\x22\x01\x00")), "the line itself is sound")
+}
+
+// A producer may set a record's timestamp to int64's end; the days of such orders
+// are all the last one.
+func TestTheLastDayIsReadBack(t *testing.T) {
+	p, last := profile.New(), math.MaxInt32*day
+	p.Lifetime = profile.Lifetime{Orders: 1, Amount: 5, FirstDayAmount: 5, Days: []int32{math.MaxInt32}, First: last, Last: last}
+	q := profile.New()
+	require.NoError(t, q.Decode(p.Append(nil)))
+	require.Equal(t, p.Lifetime, q.Lifetime)
 }

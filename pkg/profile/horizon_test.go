@@ -51,6 +51,8 @@ func TestRefundsThatWaitInVainAreDroppedAndCounted(t *testing.T) {
 	require.Equal(t, 1, p.Expire(start+stay, horizon))
 	require.Equal(t, start+day+stay, p.Wake(horizon))
 	require.Equal(t, 2, p.Expire(start+day+stay, horizon))
+	require.Equal(t, 3, p.TakeDropped())
+	require.Zero(t, p.TakeDropped(), "each is told of once")
 	require.True(t, p.Empty())
 	require.Equal(t, profile.None, p.Wake(horizon))
 }

@@ -36,6 +36,7 @@ func TestFirstDayMayStillBeInTheLedger(t *testing.T) {
 	b, ok := rfm.BuyTillYouDie(&p, start+10*day)
 	require.True(t, ok)
 	require.Equal(t, rfm.BTYD{Frequency: 2, Recency: 10, Age: 10, RepeatAmount: 78}, b)
+	require.Equal(t, 39., b.Monetary())
 }
 
 func TestOneTimeBuyerHasNoRepetition(t *testing.T) {
