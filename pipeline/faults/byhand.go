@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/tidemark/tidemark/pipeline/real/service"
 )
 
 // How long the rows that are run by hand last.
@@ -16,9 +18,12 @@ var soakFor, overloadFor time.Duration
 
 func init() {
 	matrix = append(matrix,
-		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: soak},
+		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, limit: 12 * time.Hour, mix: settledCustomers, apply: soak},
 		row{name: "overload", fault: "four times the sustainable rate (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: overload})
 }
+
+// settledCustomers have all been seen within a minute: what grows later is no customer.
+func settledCustomers(m *service.Mix) { m.Customers, m.Even = 20_000, true }
 
 // sustainable is how many events a second the workers consume while the shop writes
 // as fast as it can: what there is of this machine is shared as it is in the row.

@@ -20,7 +20,7 @@ import (
 const (
 	shards   = 12
 	fleet    = 3 // workers
-	session  = time.Second
+	session  = 2 * time.Second
 	backlog  = 2 * time.Minute // over which the events before the first start are dated
 	patience = 3 * time.Minute // for everything to be consumed
 )

@@ -190,8 +190,8 @@ func (f *field) stops(ctx context.Context, shard int32, code string) error {
 		return err
 	}
 	err = real.Await(ctx, time.Minute, func(context.Context) error {
-		if !w.Tells("#"+code) && !w.Tells(`"code":"`+code+`"`) {
-			return fmt.Errorf("the worker does not say %s: %s", code, w.LastWords())
+		if !w.Stopped(shard, code) {
+			return fmt.Errorf("the worker does not say %s of shard %d: %s", code, shard, w.LastWords())
 		}
 		return nil
 	})

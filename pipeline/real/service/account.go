@@ -66,11 +66,14 @@ func (s *Service) Account(ctx context.Context) (*Account, error) {
 	letters := map[place]map[int64]uint64{}
 	err = Read(ctx, s.Kafka, []string{s.Letters}, func(r *kgo.Record) error {
 		from, offset, err := origin(r)
+		if err != nil || offset >= next[from] {
+			return err // written before a crash, and to be written again
+		}
 		if letters[from] == nil {
 			letters[from] = map[int64]uint64{}
 		}
 		letters[from][offset] = content(r)
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the dead letters of service %s: %w", s.Name, err)

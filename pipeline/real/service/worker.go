@@ -1,7 +1,6 @@
 package service
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -144,23 +143,40 @@ func (w *Worker) LastWords() string {
 	return string(bytes.TrimSpace(said[max(0, len(said)-most):]))
 }
 
+// line is what is read of one that a worker says.
+type line struct {
+	Message string `json:"msg"`
+	Address string
+	Shard   int32
+	Code    string
+}
+
+// find returns the first line that it said of which want is true.
+func (w *Worker) find(want func(line) bool) (l line, found bool) {
+	said, _ := os.ReadFile(w.Output) // it is there since before the process
+	for text := range bytes.Lines(said) {
+		l = line{}
+		if json.Unmarshal(text, &l) == nil && want(l) {
+			return l, true
+		}
+	}
+	return line{}, false
+}
+
 // address is where it serves metrics and health, which it says at its start.
 func (w *Worker) address() (string, error) {
-	file, err := os.Open(w.Output)
-	if err != nil {
-		return "", err
+	l, found := w.find(func(l line) bool { return l.Address != "" })
+	if !found {
+		return "", errors.New("the worker does not serve yet")
 	}
-	defer func() { _ = file.Close() }()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var line struct {
-			Message string `json:"msg"`
-			Address string `json:"address"`
-		}
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Address != "" {
-			return line.Address, nil
-		}
-	}
-	return "", errors.New("the worker does not serve yet")
+	return l.Address, nil
+}
+
+// Stopped reports whether it has said that a shard stopped with a code of the
+// runbook, or refused to start with it.
+func (w *Worker) Stopped(shard int32, code string) bool {
+	_, found := w.find(func(l line) bool { return l.Message == "the shard stopped" && l.Shard == shard && l.Code == code })
+	return found || w.Gone() && w.Code() == 1 && w.Tells("#"+code)
 }
 
 // get asks its HTTP server.
