@@ -6,6 +6,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/pipeline/sim/conformance"
@@ -19,6 +20,31 @@ func (o opener) Session(t *testing.T, namespace string, shard int32) store.Sessi
 	session, err := o.store(t, namespace).Session(context.Background(), shard)
 	require.NoError(t, err)
 	return session
+}
+
+// Trouble is made on a single server; each node of a cluster could have its own.
+func (o opener) Trouble(t *testing.T, kind string) (over func(), ok bool) {
+	if len(o.addrs) > 1 {
+		return nil, false
+	}
+	client := redis.NewClient(&redis.Options{Addr: o.addrs[0], MaxRetries: -1})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	do := func(args ...any) { require.NoError(t, client.Do(context.Background(), args...).Err()) }
+	switch kind {
+	case "NOSCRIPT":
+		do("SCRIPT", "FLUSH")
+		return func() {}, true
+	case "OOM":
+		do("CONFIG", "SET", "maxmemory", "1")
+		return func() { do("CONFIG", "SET", "maxmemory", "0") }, true
+	case "READONLY":
+		do("REPLICAOF", "127.0.0.1", "1")
+		return func() { do("REPLICAOF", "NO", "ONE") }, true
+	case "NOREPLICAS":
+		do("CONFIG", "SET", "min-replicas-to-write", "1")
+		return func() { do("CONFIG", "SET", "min-replicas-to-write", "0") }, true
+	}
+	return nil, false
 }
 
 func (o opener) store(t *testing.T, namespace string) *store.Redis {

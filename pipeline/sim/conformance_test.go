@@ -17,6 +17,13 @@ func (o modelOpener) Session(_ *testing.T, namespace string, shard int32) store.
 	return o.redis.Session(namespace, shard, conformance.StoreTopics)
 }
 
+func (o modelOpener) Trouble(_ *testing.T, kind string) (over func(), ok bool) {
+	if kind != "NOSCRIPT" { // below the model's commands
+		o.redis.readOnly = refusal(kind + " for a while")
+	}
+	return func() { o.redis.readOnly = nil }, true
+}
+
 func TestTheModelOfRedisIsAStore(t *testing.T) {
 	conformance.Store(t, func(*testing.T) conformance.Opener { return modelOpener{NewRedis()} })
 }

@@ -55,6 +55,7 @@ func Log(t *testing.T, open func(t *testing.T) LogUnderTest) {
 		{"large records", largeRecords},
 		{"unknown partitions", unknownPartitions},
 		{"trimmed", trimmed},
+		{"batches tell their leader's epoch", leaderEpochs},
 		{"answers share no memory", freshMemory},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(&logSuite{T: t, log: open(t)}) })
@@ -213,6 +214,18 @@ func fetchAtTheEnd(s *logSuite) {
 	s.append(logA, 0, numbered(7, 8)...)
 	entries, _ := s.read(s.fetchOne(at(logA, 0, 7)))
 	require.Equal(s, []string{"7"}, values(entries))
+}
+
+// A shard finds out by it that a partition has another leader.
+func leaderEpochs(s *logSuite) {
+	epoch := int32(0)
+	for i := range 3 {
+		s.append(logA, 0, numbered(i, i+1)...)
+		f := s.fetchOne(at(logA, 0, int64(i)))
+		require.GreaterOrEqual(s, recordbatch.LeaderEpoch(f.Raw), epoch)
+		epoch = recordbatch.LeaderEpoch(f.Raw)
+	}
+	require.EqualValues(s, -1, recordbatch.LeaderEpoch(nil))
 }
 
 func fetchOutside(s *logSuite) {

@@ -31,10 +31,11 @@ type Opener interface {
 // on. open is called once a test and gets a store to itself, or a shared one:
 // the tests' namespaces differ.
 func Store(t *testing.T, open func(t *testing.T) Opener) {
-	for _, c := range []struct {
+	type storeCase struct {
 		name string
 		test func(t *testing.T, s *storeSuite)
-	}{
+	}
+	cases := []storeCase{
 		{"head of nothing", headOfNothing},
 		{"take-over", takeOver},
 		{"take-over keeps the rest", takeOverKeepsTheRest},
@@ -51,7 +52,11 @@ func Store(t *testing.T, open func(t *testing.T) Opener) {
 		{"closed sessions", closedSessions},
 		{"shards apart", shardsApart},
 		{"four thousand customers", fourThousand},
-	} {
+	}
+	if _, ok := open(t).(Troublemaker); ok {
+		cases = append(cases, storeCase{"writes refused", writesRefused}, storeCase{"scripts forgotten", scriptsForgotten})
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			namespace := "conformance-" + fmt.Sprintf("%x", c.name)
 			c.test(t, &storeSuite{t: t, opener: open(t), namespace: namespace})
