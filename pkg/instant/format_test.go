@@ -63,3 +63,15 @@ func BenchmarkAppend(b *testing.B) {
 		instant.Append(buffer, 1772359200123)
 	}
 }
+
+// The calendar's eras of 400 years are counted from a day in the year 0: their
+// first days are where a division that rounds towards 0 goes wrong.
+func TestFirstDaysOfEras(t *testing.T) {
+	const era, day = 146_097, 24 * 60 * 60 * 1000
+	first := time.Date(0, time.March, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	for k := int64(-3); k <= 3; k++ {
+		for _, ms := range []int64{first + k*era*day - 1, first + k*era*day} {
+			require.Equal(t, time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z"), string(instant.Append(nil, ms)))
+		}
+	}
+}
