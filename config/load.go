@@ -84,6 +84,9 @@ func (r *reader) tree(document []byte) *yaml.Node {
 // "yaml: line 3: …".
 func syntaxProblem(file string, err error) Problem {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	if strings.HasPrefix(message, "unknown anchor ") {
+		message = "a value that begins with * is an alias, and its anchor is not there: put it in quotes" // and do not repeat it: it may be a secret
+	}
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
 		number, text, _ := strings.Cut(rest, ": ")
 		if line, err := strconv.Atoi(number); err == nil {

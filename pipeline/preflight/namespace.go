@@ -24,6 +24,9 @@ func (k *check) namespace(ctx context.Context) error {
 		return k.unreadable(err)
 	}
 	shards, err := k.shards(ctx)
+	if err == nil {
+		err = k.try(ctx)
+	}
 	if err != nil {
 		return k.unreadable(err)
 	}
@@ -31,8 +34,8 @@ func (k *check) namespace(ctx context.Context) error {
 		return nil // the offsets of another namespace tell nothing
 	}
 	if theirs.Partitions == 0 {
-		if err := k.leftovers(ctx, shards); err != nil {
-			return err
+		if err := k.leftovers(ctx, shards); err != nil || len(k.refused) > 0 {
+			return k.unreadable(k.Redis.Explain(err))
 		}
 	}
 	if err := k.reach(ctx, shards); err != nil || len(k.refused) > 0 {
@@ -99,6 +102,26 @@ func (k *check) shards(ctx context.Context) ([]*store.State, error) {
 	return states, err
 }
 
+// try has every shard's server run what a worker runs.
+func (k *check) try(ctx context.Context) error {
+	unknown := make([]error, k.partitions)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(askAtOnce)
+	for i := range unknown {
+		group.Go(func() error {
+			err := k.Redis.Try(ctx, int32(i))
+			if k.absent && !store.Denied(err) {
+				unknown[i] = err
+				return nil
+			}
+			return err
+		})
+	}
+	err := group.Wait()
+	k.postpone(unknown)
+	return err
+}
+
 // postpone notes what could not be compared because a server was silent. The
 // take-over of each shard compares it again.
 func (k *check) postpone(errs []error) {
@@ -111,8 +134,13 @@ func (k *check) postpone(errs []error) {
 // unreadable refuses what this version cannot read; other errors stay.
 func (k *check) unreadable(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, store.ErrDeleted):
 		k.leftOver(err)
+		return nil
+	case store.Denied(err):
+		k.refuse("redis-rights", err.Error(), "grant that, and see with another start whether it was all")
 		return nil
 	case !errors.Is(err, store.ErrUnreadable):
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/segmentio/kafka-go/sasl"
 )
@@ -33,6 +34,15 @@ type Config struct {
 	// ClientID names this process in the brokers' logs and quotas.
 	ClientID string
 }
+
+// Format says where the cluster is and nothing of what SASL and TLS hold, whatever
+// the verb: whoever prints a Config shows no secret.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "Kafka at %s as %s", strings.Join(c.Brokers, ","), c.principal())
+}
+
+// MarshalText is Format's for JSON and logs.
+func (c Config) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
 
 func (c *Config) check() error {
 	var problems []error

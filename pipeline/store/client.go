@@ -28,6 +28,14 @@ type Sentinel struct {
 	Username, Password string
 }
 
+// Format is like that of Config.
+func (s Sentinel) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "master %s as %q", s.Master, s.Username)
+}
+
+// MarshalText is Format's for JSON and logs.
+func (s Sentinel) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }
+
 // Client is the client behind the store, for reads of other kinds than a
 // session's. It lives until the store is closed.
 func (r *Redis) Client(ctx context.Context) (redis.UniversalClient, error) {
@@ -64,7 +72,7 @@ func (r *Redis) node(ctx context.Context, client redis.UniversalClient, shard in
 	case *redis.ClusterClient:
 		node, err := c.MasterForKey(ctx, keys.Of(r.config.Namespace, shard).Shard())
 		if err != nil {
-			return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, explain(err))
+			return nil, fmt.Errorf("finding the Redis node of shard %d: %w", shard, r.config.explain(err))
 		}
 		return node, nil
 	case *redis.Client:
@@ -152,7 +160,7 @@ func (r *Redis) ask(ctx context.Context, addr string) (Mode, error) {
 	const resp = 3
 	hello, err := conn.Hello(ctx, resp, "", "", "").Result()
 	if err != nil {
-		return "", fmt.Errorf("asking %s what it is: %w", addr, r.hungUp(explain(err)))
+		return "", fmt.Errorf("asking %s what it is: %w", addr, r.hungUp(r.config.explain(err)))
 	}
 	switch mode := hello["mode"]; mode {
 	case "cluster":

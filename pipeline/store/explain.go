@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
 // explain adds to an error of reaching Redis, or of what may be done there,
@@ -47,6 +50,43 @@ func explain(err error) error {
 
 const grant = "docs/security.md lists the rights to grant"
 
+// How servers say that a user may not do something: run a command, touch a key.
+var (
+	forbiddenCommand = regexp.MustCompile(`no permissions to run the '([^']+)' command`)
+	forbiddenKey     = regexp.MustCompile(`No permissions to access a key|no permissions to access (one of the keys|the '[^']*' key)|can't access at least one of the keys`)
+)
+
+// explain is explain for a session's user: where he lacks a right, which one it is
+// and how it is granted.
+func (c *Config) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	right := ""
+	switch found := forbiddenCommand.FindStringSubmatch(err.Error()); {
+	case found != nil:
+		right = "+" + found[1]
+	case forbiddenKey.MatchString(err.Error()):
+		right = "~" + keys.All(c.Namespace) + "*"
+	default:
+		return explain(err)
+	}
+	user := c.Username
+	if user == "" {
+		user = "default"
+	}
+	return fmt.Errorf("%w: user %s lacks %s: ACL SETUSER %[2]s %[3]s grants it, docs/security.md lists all rights", err, user, right)
+}
+
+// Explain is for errors of commands that went through Client: where the user lacks
+// a right, which one it is and how it is granted.
+func (r *Redis) Explain(err error) error { return r.config.explain(err) }
+
+// Denied says whether Redis's ACLs are the reason of an error.
+func Denied(err error) bool {
+	return err != nil && (forbiddenCommand.MatchString(err.Error()) || forbiddenKey.MatchString(err.Error()))
+}
+
 // explained are answers of servers, which have no types.
 var explained = []struct{ text, remedy string }{
 	{"WRONGPASS", "check redis.username and redis.password, or those of redis.sentinel"},
@@ -54,6 +94,7 @@ var explained = []struct{ text, remedy string }{
 	{"sentinels specified in configuration are unreachable: redis: nil", "they watch no master of this name: check redis.sentinel.master"},
 	{"NOPERM", grant},
 	{"The user executing the script can't", grant},
+	{"ACL failure in script", grant},
 	{"cluster support disabled", "this is no cluster: set redis.mode to auto"},
 	{"unknown command 'sentinel'", "where redis.sentinel.master is given, redis.addrs have to be those of the sentinels"},
 	{"unknown command `sentinel`", "where redis.sentinel.master is given, redis.addrs have to be those of the sentinels"},

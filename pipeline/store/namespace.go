@@ -56,7 +56,7 @@ func (r *Redis) Namespace(ctx context.Context) (Namespace, error) {
 	}
 	fields, err := client.HGetAll(ctx, keys.Namespace(r.config.Namespace)).Result()
 	if err != nil {
-		return Namespace{}, fmt.Errorf("reading the namespace: %w", explain(err))
+		return Namespace{}, fmt.Errorf("reading the namespace: %w", r.config.explain(err))
 	}
 	return parseNamespace(fields)
 }
@@ -70,9 +70,23 @@ func (r *Redis) Claim(ctx context.Context, n Namespace) (Namespace, error) {
 	}
 	err = claim.Run(ctx, client, []string{keys.Namespace(r.config.Namespace)}, n.fields()...).Err()
 	if err != nil && !errors.Is(err, redis.Nil) { // the script answers nothing
-		return Namespace{}, fmt.Errorf("storing the namespace: %w", explain(err))
+		return Namespace{}, fmt.Errorf("storing the namespace: %w", r.config.explain(err))
 	}
 	return r.Namespace(ctx)
+}
+
+// Try finds out whether the user may run every command of a shard's work where the
+// shard is. It changes nothing.
+func (r *Redis) Try(ctx context.Context, shard int32) error {
+	client, err := r.Client(ctx)
+	if err != nil {
+		return err
+	}
+	err = try.Run(ctx, client, []string{keys.Of(r.config.Namespace, shard).Trial()}).Err()
+	if err != nil && !errors.Is(err, redis.Nil) { // the script answers nothing
+		return fmt.Errorf("trying what shard %d needs: %w", shard, r.config.explain(err))
+	}
+	return nil
 }
 
 func parseNamespace(fields map[string]string) (Namespace, error) {
@@ -102,7 +116,7 @@ func (r *Redis) Stored(ctx context.Context, shard int32) (State, error) {
 	}
 	fields, err := client.HGetAll(ctx, keys.Of(r.config.Namespace, shard).Shard()).Result()
 	if err != nil {
-		return State{}, fmt.Errorf("reading shard %d: %w", shard, explain(err))
+		return State{}, fmt.Errorf("reading shard %d: %w", shard, r.config.explain(err))
 	}
 	state, err := ParseState(fields, r.config.Topics)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,6 +35,15 @@ const (
 	maxShards      = 4096 // per process and node, far above what anyone runs
 )
 
+// Format says where the store is and nothing of passwords, whatever the verb:
+// whoever prints a Config shows no secret.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "Redis at %s as %q, namespace %s", strings.Join(c.Addrs, ","), c.Username, c.Namespace)
+}
+
+// MarshalText is Format's for JSON and logs.
+func (c Config) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
+
 // Redis is the store of a namespace on a Redis server, behind sentinels, or on a
 // cluster.
 type Redis struct {
@@ -59,7 +69,7 @@ func (r *Redis) Time(ctx context.Context) (int64, error) {
 	}
 	t, err := client.Time(ctx).Result()
 	if err != nil {
-		return 0, fmt.Errorf("asking Redis for its time: %w", explain(err))
+		return 0, fmt.Errorf("asking Redis for its time: %w", r.config.explain(err))
 	}
 	return t.UnixMilli(), nil
 }
@@ -75,7 +85,7 @@ func (r *Redis) Session(ctx context.Context, shard int32) (Session, error) {
 		return nil, err
 	}
 	return &session{conn: node.Conn(), keys: keys.Of(r.config.Namespace, shard), topics: r.config.Topics,
-		durability: r.config.Durability, timeout: r.config.Timeout, doubted: func() { doubted(client) }}, nil
+		config: &r.config, durability: r.config.Durability, timeout: r.config.Timeout, doubted: func() { doubted(client) }}, nil
 }
 
 // doubted has the cluster's map looked at again after an error: the shard may
@@ -97,6 +107,7 @@ type session struct {
 	doubted func() // told of errors that may mean that the shard is elsewhere now
 	broken  error
 
+	config     *Config
 	durability Durability
 	timeout    time.Duration
 	args       []any
@@ -109,7 +120,7 @@ func (s *session) end(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s: %w", doing, explain(err))
+	err = fmt.Errorf("%s: %w", doing, s.config.explain(err))
 	if s.broken == nil {
 		s.broken = err
 	}

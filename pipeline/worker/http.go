@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -13,10 +15,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// How long the server may take for one request, and to end.
+// How long the server may take for one request, and to end; and what whoever asks
+// may take of it. It answers probes and scrapes, which are short.
 const (
 	requestTimeout  = 10 * time.Second
+	headerTimeout   = 5 * time.Second
+	idleTimeout     = 2 * time.Minute // more than a scrape interval: Prometheus keeps its connection
 	shutdownTimeout = 2 * time.Second
+	maxHeaderBytes  = 16 << 10
 )
 
 // silent stands for a listener where none is wanted.
@@ -43,12 +49,18 @@ func answer(w http.ResponseWriter, r Report) {
 	_ = json.NewEncoder(w).Encode(r) // whoever asked has gone
 }
 
+// server bounds what a client may cost. That one speaks no HTTP is no news of ours.
+func server(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: log.New(io.Discard, "", 0)}
+}
+
 // serve answers until ctx ends.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	if _, none := listener.(silent); none {
 		return nil
 	}
-	server := &http.Server{Handler: handler, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout}
+	server := server(handler)
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
