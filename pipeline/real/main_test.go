@@ -20,6 +20,7 @@ import (
 // Most tests share one broker and use topics of their own on it.
 var shared struct {
 	once      sync.Once
+	signing   sync.Once
 	dir       string
 	authority *real.Authority // signs for the broker
 	kafka     *real.Kafka
@@ -31,7 +32,10 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	var leak error
 	if shared.kafka != nil {
-		leak = errors.Join(shared.kafka.Close(), os.RemoveAll(shared.dir))
+		leak = shared.kafka.Close()
+	}
+	if shared.dir != "" {
+		leak = errors.Join(leak, os.RemoveAll(shared.dir))
 	}
 	if leak = errors.Join(leak, goleak.Find()); leak != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, leak)
@@ -41,20 +45,21 @@ func TestMain(m *testing.M) {
 }
 
 func sharedKafka(t *testing.T) *real.Kafka {
-	shared.once.Do(func() { shared.err = startShared() })
+	sharedAuthority(t)
+	shared.once.Do(func() { shared.kafka, shared.err = real.StartSecuredKafka(shared.authority) })
 	require.NoError(t, shared.err)
 	return shared.kafka
 }
 
-func startShared() (err error) {
-	if shared.dir, err = os.MkdirTemp("", "tidemark-authority-"); err != nil {
-		return err
-	}
-	if shared.authority, err = real.NewAuthority(shared.dir); err != nil {
-		return err
-	}
-	shared.kafka, err = real.StartSecuredKafka(shared.authority)
-	return err
+// sharedAuthority signs for whoever is to be trusted.
+func sharedAuthority(t *testing.T) *real.Authority {
+	shared.signing.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "tidemark-authority-"); shared.err == nil {
+			shared.authority, shared.err = real.NewAuthority(shared.dir)
+		}
+	})
+	require.NoError(t, shared.err)
+	return shared.authority
 }
 
 // unused makes names that no other test has.

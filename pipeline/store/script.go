@@ -14,7 +14,7 @@ var (
 const trial = `
 local key = KEYS[#KEYS]
 for _, command in ipairs({
-  {'TYPE', key}, {'DEL', key}, {'HGET', key, ''}, {'HGETALL', key}, {'GET', key}, {'MGET', key}, {'ZRANGEBYSCORE', key, 0, 0},
+  {'EXISTS', key}, {'TYPE', key}, {'DEL', key}, {'HGET', key, ''}, {'HGETALL', key}, {'GET', key}, {'MGET', key}, {'ZRANGEBYSCORE', key, 0, 0},
   {'HSET', key, '', ''}, {'DEL', key}, {'SET', key, '', 'XX'}, {'ZADD', key, 'XX', 0, ''}, {'ZREM', key, ''}, {'MSET', key, ''}, {'DEL', key},
 }) do
   local answer = redis.pcall(unpack(command))
