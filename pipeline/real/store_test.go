@@ -25,7 +25,7 @@ func (o opener) Session(t *testing.T, namespace string, shard int32) store.Sessi
 // Trouble is made on a single server; each node of a cluster could have its own.
 func (o opener) Trouble(t *testing.T, kind string) (over func(), ok bool) {
 	if len(o.addrs) > 1 {
-		return nil, false
+		return func() {}, kind == "NOSCRIPT" && o.forget(t)
 	}
 	client := redis.NewClient(&redis.Options{Addr: o.addrs[0], MaxRetries: -1})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
@@ -45,6 +45,16 @@ func (o opener) Trouble(t *testing.T, kind string) (over func(), ok bool) {
 		return func() { do("CONFIG", "SET", "min-replicas-to-write", "0") }, true
 	}
 	return nil, false
+}
+
+// forget has every master of a cluster forget its scripts.
+func (o opener) forget(t *testing.T) bool {
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: o.addrs})
+	defer func() { require.NoError(t, cluster.Close()) }()
+	require.NoError(t, cluster.ForEachMaster(context.Background(), func(ctx context.Context, master *redis.Client) error {
+		return master.ScriptFlush(ctx).Err()
+	}))
+	return true
 }
 
 func (o opener) store(t *testing.T, namespace string) *store.Redis {
