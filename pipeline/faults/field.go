@@ -474,10 +474,6 @@ func (f *field) judge(ctx context.Context) error {
 	return err
 }
 
-// busy is how many times as long recovery may take in a reduced dose, which runs
-// on machines that do other things, too. The full dose holds the bound itself.
-const busy = 3
-
 // recovers writes an event to every shard, waits for the changes that they cause,
 // and notes how long after since the last of them came.
 func (f *field) recovers(ctx context.Context, since time.Time) error {
@@ -487,12 +483,8 @@ func (f *field) recovers(ctx context.Context, since time.Time) error {
 	}
 	took := last.Sub(since)
 	f.recovered = append(f.recovered, took)
-	bound := f.bound
-	if !f.fullDose {
-		bound *= busy
-	}
-	if bound > 0 && took > bound {
-		return fmt.Errorf("the shards were live again after %v, which should take %v at most", took, bound)
+	if f.bound > 0 && took > f.bound {
+		return fmt.Errorf("the shards were live again after %v, which should take %v at most", took, f.bound)
 	}
 	return nil
 }
