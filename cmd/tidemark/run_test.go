@@ -137,6 +137,7 @@ func TestRunSaysWhatToDo(t *testing.T) {
 	r = tidemark(t, nil, "run", "-c", "tidemark.yaml")
 	require.Equal(t, failed, r.code)
 	require.Contains(t, r.stderr, "127.0.0.1:1")
+	require.Contains(t, r.stderr, "see that it runs, and that kafka.brokers names it")
 }
 
 func TestWhatOnlyAStartExcuses(t *testing.T) {

@@ -44,7 +44,7 @@ var spoken = []struct {
 func (k *check) brokers(ctx context.Context) (all bool, err error) {
 	res, err := k.Client.RoundTrip(ctx, &metadata.Request{TopicNames: k.use.Names()}, 0)
 	if err != nil {
-		return false, fmt.Errorf("asking Kafka at %s for its brokers: %w", k.Client.Addr(), err)
+		return false, fmt.Errorf("asking Kafka at %s for its brokers: %w; see that it runs, and that kafka.brokers names it", k.Client.Addr(), err)
 	}
 	// A request of this kind goes to any broker of a cluster. Where each is a
 	// cluster of its own address, it goes to that one; the connections are these
