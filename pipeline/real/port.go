@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // Ports are taken from below those that the kernel gives to outgoing
@@ -16,30 +17,39 @@ const (
 	portTries   = 100
 )
 
-// freePort finds a port that nobody listens on.
+// given are the ports that were handed out. None is given twice: whoever was
+// given one may not listen yet, or was killed and comes back to it.
+var given = struct {
+	mu    sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}
+
+// freePort finds a port that nobody listens on, and that nobody was given.
 func freePort() (int, error) {
+	given.mu.Lock()
+	defer given.mu.Unlock()
 	for range portTries {
 		port := lowestPort + rand.IntN(highestPort-lowestPort)
+		if given.ports[port] {
+			continue
+		}
 		if l, err := net.Listen("tcp", address(port)); err == nil {
+			given.ports[port] = true
 			return port, l.Close()
 		}
 	}
 	return 0, errors.New("looking for a free port: none found")
 }
 
-// freePorts finds n different ones.
+// freePorts finds n of them.
 func freePorts(n int) ([]int, error) {
-	taken := make(map[int]bool, n)
 	var ports []int
-	for len(ports) < n {
+	for range n {
 		port, err := freePort()
 		if err != nil {
 			return nil, err
 		}
-		if !taken[port] {
-			taken[port] = true
-			ports = append(ports, port)
-		}
+		ports = append(ports, port)
 	}
 	return ports, nil
 }
