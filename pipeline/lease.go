@@ -48,14 +48,15 @@ func (l *lease) holds() bool {
 	return !l.asked.IsZero() && now.Sub(l.asked) < l.length && now.Round(0).Sub(l.asked.Round(0)) < l.length
 }
 
-// publish sends changes, if nobody else can have become their shard's owner.
+// publish sends changes, if nobody else can have become their shard's owner. That
+// is asked again when they leave: a worker that was stopped meanwhile sends nothing.
 func (d *driver) publish(ctx context.Context, op *Op) error {
 	if !d.group.Holds() {
 		if err := d.confirm(ctx); err != nil {
 			return err
 		}
 	}
-	base, err := d.ports.Sink.Produce(ctx, d.changes, d.config.Shard, op.Records)
+	base, err := d.ports.Sink.ProduceIf(ctx, d.changes, d.config.Shard, op.Records, d.group.Holds)
 	op.Base = base
 	return err
 }

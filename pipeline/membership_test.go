@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/sink"
 )
 
 // doubtful is a group that has not confirmed for long that this worker is a
@@ -19,7 +21,14 @@ type doubtful struct {
 	again chan struct{} // closed: it knows the member
 }
 
-func (*doubtful) Holds() bool { return false }
+func (d *doubtful) Holds() bool {
+	select {
+	case <-d.again:
+		return true
+	default:
+		return false
+	}
+}
 
 func (d *doubtful) Commit(_ context.Context, shard int32, _ map[string]int64) error {
 	select {
@@ -55,6 +64,47 @@ func TestNothingIsToldByWhoMayHaveLostItsShards(t *testing.T) {
 		_, records = w.read("changes")
 		return len(records) == 20
 	})
+	worker.Drain()
+	require.NoError(t, <-worker.ended)
+}
+
+// lapsing is a group whose confirmation is over once, between the moment at which
+// changes are given to the sink and that at which they leave.
+type lapsing struct{ asked atomic.Int64 }
+
+func (*lapsing) Commit(context.Context, int32, map[string]int64) error { return nil }
+
+func (l *lapsing) Holds() bool { return l.asked.Add(1) != 2 }
+
+// counting notes what its sink did not let go.
+type counting struct {
+	pipeline.Sink
+	withheld atomic.Int64
+}
+
+func (c *counting) ProduceIf(ctx context.Context, topic string, partition int32, records []sink.Record, may func() bool) (int64, error) {
+	base, err := c.Sink.ProduceIf(ctx, topic, partition, records, may)
+	if errors.Is(err, sink.ErrWithheld) {
+		c.withheld.Add(1)
+	}
+	return base, err
+}
+
+// A worker that was stopped with changes in hand asks before it lets them go.
+func TestMembershipIsAskedWhenChangesLeave(t *testing.T) {
+	w := newWorld(t)
+	w.visitors(0, 20)
+	members := &given{shares: make(chan *pipeline.Share, 1), left: make(chan struct{})}
+	members.shares <- &pipeline.Share{Shards: []int32{0}, Group: &lapsing{}, Over: make(chan struct{}), Release: func() {}}
+	ports := w.Ports()
+	counted := &counting{Sink: ports.Sink}
+	ports.Sink = counted
+	worker := w.serve(t.Context(), liveConfig(), ports, members)
+	w.until("all of the shard is told", func() bool {
+		_, records := w.read("changes")
+		return len(records) > 0 && int64(len(records)) == w.customers()
+	})
+	require.EqualValues(t, 1, counted.withheld.Load())
 	worker.Drain()
 	require.NoError(t, <-worker.ended)
 }

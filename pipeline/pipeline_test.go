@@ -158,9 +158,9 @@ func (k *killer) step(kind string, do func() error) error {
 	return err
 }
 
-func (k *killer) Produce(ctx context.Context, topic string, p int32, records []sink.Record) (base int64, err error) {
+func (k *killer) ProduceIf(ctx context.Context, topic string, p int32, records []sink.Record, may func() bool) (base int64, err error) {
 	err = k.step("publish", func() (err error) {
-		base, err = k.Sink.Produce(ctx, topic, p, records)
+		base, err = k.Sink.ProduceIf(ctx, topic, p, records, may)
 		return err
 	})
 	return base, err

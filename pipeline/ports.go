@@ -24,9 +24,10 @@ type Store interface {
 	Session(ctx context.Context, shard int32) (store.Session, error)
 }
 
-// Sink writes records to one partition. *sink.Producer is one.
+// Sink writes records to one partition, if they may be written still when they
+// leave. *sink.Producer is one.
 type Sink interface {
-	Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (base int64, err error)
+	ProduceIf(ctx context.Context, topic string, partition int32, records []sink.Record, may func() bool) (base int64, err error)
 }
 
 // Letters keeps rejected records. *deadletter.Writer is one.

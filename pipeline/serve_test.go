@@ -162,7 +162,7 @@ func give(shards ...int32) (members *given, released chan struct{}) {
 // deaf is a Kafka that takes changes and never answers.
 type deaf struct{ asked chan struct{} }
 
-func (d deaf) Produce(ctx context.Context, _ string, _ int32, _ []sink.Record) (int64, error) {
+func (d deaf) ProduceIf(ctx context.Context, _ string, _ int32, _ []sink.Record, _ func() bool) (int64, error) {
 	close(d.asked)
 	<-ctx.Done()
 	return 0, ctx.Err()

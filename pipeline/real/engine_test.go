@@ -240,8 +240,8 @@ type troubled struct {
 	left     bool // a dead worker makes no more trouble
 }
 
-func (s *troubled) Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (int64, error) {
-	base, err := s.Sink.Produce(ctx, topic, partition, records)
+func (s *troubled) ProduceIf(ctx context.Context, topic string, partition int32, records []sink.Record, may func() bool) (int64, error) {
+	base, err := s.Sink.ProduceIf(ctx, topic, partition, records, may)
 	if err == nil {
 		s.published(len(records))
 	}

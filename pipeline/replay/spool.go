@@ -69,6 +69,14 @@ func (s *spool) Partitions(context.Context, string) (int32, error) {
 	return int32(len(s.partitions)), nil
 }
 
+// ProduceIf appends them if they may be written now.
+func (s *spool) ProduceIf(ctx context.Context, topic string, partition int32, records []sink.Record, may func() bool) (base int64, err error) {
+	if !may() {
+		return 0, sink.ErrWithheld
+	}
+	return s.Produce(ctx, topic, partition, records)
+}
+
 // Produce appends the records as one batch.
 func (s *spool) Produce(_ context.Context, topic string, partition int32, records []sink.Record) (base int64, err error) {
 	p := &s.partitions[partition]

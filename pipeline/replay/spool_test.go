@@ -108,3 +108,12 @@ func TestASpoolTellsOfItsDisk(t *testing.T) {
 	require.ErrorContains(t, err, "creating a folder for the replay")
 	require.ErrorContains(t, err, "in TMPDIR")
 }
+
+func TestASpoolTakesNothingThatMayNotBeWritten(t *testing.T) {
+	s := openSpool(t, 1)
+	_, err := s.ProduceIf(t.Context(), "t", 0, []sink.Record{{}}, func() bool { return false })
+	require.ErrorIs(t, err, sink.ErrWithheld)
+	_, end, err := s.Bounds(t.Context(), "t", 0)
+	require.NoError(t, err)
+	require.Zero(t, end)
+}

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -66,14 +67,26 @@ func New(client *source.Client, options ...Option) *Producer {
 // One that is TooLarge does mean that nothing was written; Fit tells how many
 // records to send at once.
 func (p *Producer) Produce(ctx context.Context, topic string, partition int32, records []Record) (base int64, err error) {
-	base, err = p.produce(ctx, topic, partition, records)
+	return p.ProduceIf(ctx, topic, partition, records, func() bool { return true })
+}
+
+// ErrWithheld says that records were not sent, as they might not be any more.
+var ErrWithheld = errors.New("withheld: when they were to leave they might not any more")
+
+// ProduceIf is Produce for records that may be written only while may says so.
+// It is asked when the request's bytes are made, with the connection at hand:
+// between its answer and the network there is no wait but that of a process that
+// is stopped just there. Where the answer is no, nothing was written, and the
+// error is ErrWithheld.
+func (p *Producer) ProduceIf(ctx context.Context, topic string, partition int32, records []Record, may func() bool) (base int64, err error) {
+	base, err = p.produce(ctx, topic, partition, records, may)
 	if err != nil {
 		return 0, fmt.Errorf("writing %d records to %s/%d: %w", len(records), topic, partition, err)
 	}
 	return base, nil
 }
 
-func (p *Producer) produce(ctx context.Context, topic string, partition int32, records []Record) (int64, error) {
+func (p *Producer) produce(ctx context.Context, topic string, partition int32, records []Record, may func() bool) (int64, error) {
 	raw, err := p.batch(records)
 	if err != nil {
 		return 0, err
@@ -91,7 +104,7 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 			Topic: topic,
 			Partitions: []rawproduce.RequestPartition{{
 				Partition: partition,
-				RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(raw)},
+				RecordSet: protocol.RawRecordSet{Reader: &leaving{bytes.NewReader(raw), may}},
 			}},
 		}},
 	}, timeout)
@@ -99,6 +112,20 @@ func (p *Producer) produce(ctx context.Context, topic string, partition int32, r
 		return 0, err
 	}
 	return p.answer(topic, res.(*produce.Response))
+}
+
+// leaving is a batch that is asked for when the request around it is written.
+type leaving struct {
+	*bytes.Reader
+	may func() bool
+}
+
+// WriteTo implements io.WriterTo.
+func (l *leaving) WriteTo(w io.Writer) (int64, error) {
+	if !l.may() {
+		return 0, ErrWithheld
+	}
+	return l.Reader.WriteTo(w)
 }
 
 // batch writes the records in Kafka's form, in memory of its own: when Produce

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,4 +170,29 @@ func TestTheBatchIsTheProducersOwn(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "key=value", string(rec.Key)+"="+string(rec.Value))
 	require.EqualValues(t, -1, rec.Timestamp)
+}
+
+// What may be written when it is given may not be any more when it leaves: a
+// connection had to be made, or the process was stopped.
+func TestWhatMayNotBeWrittenWhenItLeavesStays(t *testing.T) {
+	p, k := producer(t, 1)
+	asked := 0
+	yes := func() bool { asked++; return true }
+	_, err := p.ProduceIf(soon(t), topic, 0, []Record{{}}, yes)
+	require.NoError(t, err)
+	require.Equal(t, 1, asked)
+
+	var requests atomic.Int64
+	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		requests.Add(1)
+		return nil, nil, false
+	})
+	_, err = p.ProduceIf(soon(t), topic, 0, []Record{{}}, func() bool { return false })
+	require.ErrorIs(t, err, ErrWithheld)
+	require.Zero(t, requests.Load())
+	base, err := p.ProduceIf(soon(t), topic, 0, []Record{{}}, yes)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, base)
+	require.EqualValues(t, 1, requests.Load())
 }

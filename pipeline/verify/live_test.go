@@ -71,8 +71,8 @@ func (w *worker) step(do func() error) error {
 	return err
 }
 
-func (w *worker) Produce(ctx context.Context, topic string, p int32, records []sink.Record) (base int64, err error) {
-	err = w.step(func() (err error) { base, err = w.Sink.Produce(ctx, topic, p, records); return err })
+func (w *worker) ProduceIf(ctx context.Context, topic string, p int32, records []sink.Record, may func() bool) (base int64, err error) {
+	err = w.step(func() (err error) { base, err = w.Sink.ProduceIf(ctx, topic, p, records, may); return err })
 	return base, err
 }
 
