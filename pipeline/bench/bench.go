@@ -80,7 +80,7 @@ func start(ctx context.Context, o options) (b *bench, err error) {
 		return b, err
 	}
 	b.store = redis.NewClient(&redis.Options{Addr: b.redis.Addr(), DisableIdentity: true})
-	b.report.Machine, err = machine(ctx, b.store)
+	b.report.Machine, err = real.ThisMachine(ctx)
 	return b, err
 }
 

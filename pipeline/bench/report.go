@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/replay"
 )
 
 // report is everything that was measured.
 type report struct {
-	Machine    host         `json:"machine"`
+	Machine    real.Machine `json:"machine"`
 	Ceiling    *ceiling     `json:"ceiling,omitempty"`
 	Throughput []throughput `json:"throughput,omitempty"`
 	Latency    []latency    `json:"latency,omitempty"`

@@ -85,10 +85,13 @@ func start(ctx context.Context, o options) (*runner, error) {
 		return nil, err
 	}
 	m := &runner{options: o, dir: dir, binary: filepath.Join(dir, "tidemark")}
-	if err := service.Build(ctx, m.binary, "-tags", "failpoints"); err != nil {
+	err = service.Build(ctx, m.binary, "-tags", "failpoints")
+	if err == nil {
+		m.report.Machine, err = real.ThisMachine(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	m.report.Machine = machine(ctx)
 	m.report.begin(o)
 	return m, nil
 }

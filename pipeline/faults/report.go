@@ -10,14 +10,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/replay"
 )
 
 // report is what the rows came to.
 type report struct {
-	Machine host     `json:"machine"`
-	Command string   `json:"command"`
-	Rows    []result `json:"rows"`
+	Machine real.Machine `json:"machine"`
+	Command string       `json:"command"`
+	Rows    []result     `json:"rows"`
 }
 
 // result is one row of the table.
