@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano())
 	}
-	rows, err := choose(o.only, o.fullDose)
+	rows, err := choose(o.only)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,6 @@ type row struct {
 	full      int    // how often it is applied
 	reduced   int
 	byHand    bool // only run where it is asked for by name
-	open      bool // known to fail now and then (docs/reliability.md): part of the full dose only
 	brokers   int  // that it needs; 0: one
 	limit     time.Duration
 	bound     time.Duration // of recovery; 0: none
@@ -50,9 +49,8 @@ func names() []string {
 	return all
 }
 
-// choose returns the rows of those names, or all of the dose that are not run by
-// hand. Rows that need the same brokers follow each other.
-func choose(only string, full bool) (rows []row, err error) {
+// choose returns the rows of those names, or all that are not run by hand. Rows that need the same brokers follow each other.
+func choose(only string) (rows []row, err error) {
 	wanted := strings.Split(only, ",")
 	for _, name := range wanted {
 		if only != "" && !slices.Contains(names(), name) {
@@ -60,7 +58,7 @@ func choose(only string, full bool) (rows []row, err error) {
 		}
 	}
 	for _, r := range matrix {
-		if only == "" && !r.byHand && (full || !r.open) || slices.Contains(wanted, r.name) {
+		if only == "" && !r.byHand || slices.Contains(wanted, r.name) {
 			rows = append(rows, r)
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -25,26 +24,16 @@ func TestEveryRowCanBeRun(t *testing.T) {
 }
 
 func TestRowsAreChosenByName(t *testing.T) {
-	all, err := choose("", true)
+	all, err := choose("")
 	require.NoError(t, err)
 	for i, r := range all {
 		require.False(t, r.byHand, "%s is run where it is asked for only", r.name)
 		require.True(t, i == 0 || all[i-1].brokers <= r.brokers, "%s: Kafka is started once for each number of brokers", r.name)
 	}
-	reduced, err := choose("", false)
-	require.NoError(t, err)
-	var left []string
-	for _, r := range all {
-		if !slices.ContainsFunc(reduced, func(other row) bool { return other.name == r.name }) {
-			require.True(t, r.open, "%s is left out of the reduced dose", r.name)
-			left = append(left, r.name)
-		}
-	}
-	require.Len(t, all, len(reduced)+len(left))
-	some, err := choose("soak,kill-random", false)
+	some, err := choose("soak,kill-random")
 	require.NoError(t, err)
 	require.Len(t, some, 2)
-	_, err = choose("kill-random,kill-rondom", false)
+	_, err = choose("kill-random,kill-rondom")
 	require.ErrorContains(t, err, "no such row")
 }
 
