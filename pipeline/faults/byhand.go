@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,7 +20,7 @@ var soakFor, overloadFor time.Duration
 func init() {
 	matrix = append(matrix,
 		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, limit: 12 * time.Hour, mix: settledCustomers, apply: soak},
-		row{name: "overload", fault: "four times the sustainable rate (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: overload})
+		row{name: "overload", fault: "four times what workers that have a fifth of the time can sustain (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: overload})
 }
 
 // settledCustomers have all been seen within a minute: what grows later is no customer.
@@ -185,6 +186,36 @@ func trend(samples []sample, value int) (slope, deviation, mean float64) {
 	return slope, math.Sqrt(rest / (n - 2) / xx), mean
 }
 
+// leash lets the workers run for a part of the time only, as a limit of CPU time
+// would, until it is slackened: the shop shares the machine with them, and could
+// not outrun them otherwise.
+func (f *field) leash() (slacken func()) {
+	const run, rest = 20 * time.Millisecond, 80 * time.Millisecond
+	off, done := make(chan struct{}), make(chan struct{})
+	signal := func(s syscall.Signal) {
+		for _, w := range f.running() {
+			w.Signal(s)
+		}
+	}
+	go func() {
+		defer close(done)
+		for {
+			signal(syscall.SIGCONT)
+			select {
+			case <-off:
+				return
+			case <-time.After(run):
+			}
+			signal(syscall.SIGSTOP)
+			time.Sleep(rest)
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(off)
+		<-done
+	})
+}
+
 // overload trades at four times of what the workers can take, and sees that they
 // neither grow without bound nor give up, and catch up when it is over.
 func overload(ctx context.Context, f *field) error {
@@ -193,13 +224,15 @@ func overload(ctx context.Context, f *field) error {
 		return errors.New("say how long: -overload 5m")
 	}
 	f.dose, f.runs = int(overloadFor.Seconds()), 1
+	slacken := f.leash()
+	defer slacken()
 	sustainable, err := f.sustainable(ctx)
 	if err != nil {
 		return err
 	}
 	first := f.running()
 	began, before := time.Now(), f.shop.Written()
-	var most int64
+	var most, early int64 // memory at most, and in the first half
 	for time.Since(began) < overloadFor && ctx.Err() == nil {
 		f.shop.Trade(ctx, 1000)
 		behind := int64(time.Since(began).Seconds()*times*float64(sustainable)) - (f.shop.Written() - before)
@@ -210,6 +243,9 @@ func overload(ctx context.Context, f *field) error {
 		}
 		if memory, err := f.memory(); err == nil {
 			most = max(most, memory)
+			if time.Since(began) < overloadFor/2 {
+				early = most
+			}
 		}
 	}
 	lasted := time.Since(began)
@@ -218,13 +254,17 @@ func overload(ctx context.Context, f *field) error {
 		return err
 	}
 	over := time.Now()
+	slacken()
 	limit := time.Duration(2*times)*overloadFor + patience
 	if err := f.consumedWithin(ctx, limit); err != nil {
 		return err
 	}
 	f.recovered = append(f.recovered, time.Since(over))
-	f.remark("%.1f times of it for %.0f s; workers' memory at most %d MB; recovery is until the last event was consumed",
-		float64(written)/lasted.Seconds()/float64(sustainable), lasted.Seconds(), most>>20)
+	f.remark("%.1f times of it for %.0f s; workers' memory at most %d MB, %d in the first half; recovery is until the last event was consumed, with all of the machine",
+		float64(written)/lasted.Seconds()/float64(sustainable), lasted.Seconds(), most>>20, early>>20)
+	if most > early+early/4 {
+		return errors.New("the workers' memory grew on in the second half")
+	}
 	for i, w := range f.running() {
 		if w != first[i] {
 			return errors.New("a worker was started again")

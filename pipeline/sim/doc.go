@@ -45,8 +45,7 @@
 // Where Redis lost it, at that very time, the world may be told a version twice:
 // the hole that DESIGN.md states. Of customers in such a request the chain of
 // versions is not judged; that each change is true, what is stored of them, and
-// everybody else, is. The same holds for what a master told that a fail-over back
-// to its former one, as it was, leaves behind.
+// everybody else, is.
 //
 // Out of its reach, by choice: a repeat of a change that arrives out of turn, of a
 // customer who was forgotten since (after his tombstone nothing tells it from a

@@ -62,26 +62,12 @@ func (w *World) fallBack(old *Redis) {
 	heir := w.redis
 	w.lose(func() { w.redis, old.isolated = old, false })
 	heir.Restart()
-	// What the heir's owners told the world, the old master's will never read.
-	for _, l := range w.landed {
-		if l.server == heir {
-			w.expose(l.number, l.customer)
-		}
-	}
 }
 
 // someone is a customer of a shard.
 type someone struct {
 	number int32
 	id     string
-}
-
-// landing is a change that came to its topic, and the server that its sender
-// had it from.
-type landing struct {
-	server   *Redis
-	number   int32
-	customer string
 }
 
 // expose notes that a customer may be told one version with two contents: the

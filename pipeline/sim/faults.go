@@ -222,6 +222,7 @@ type loss struct {
 	before, after *shardData // what was lost ended in before
 	when          int64      // virtual µs
 	read          int64      // where the changes partition ended when it was read next; -1: it was not
+	readAt        int64      // virtual µs at which it was, by whom
 	reader        *run
 }
 

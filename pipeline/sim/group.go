@@ -9,7 +9,8 @@ import (
 const (
 	heartbeatEvery   = 700
 	sessionTimeout   = 3000
-	rebalanceTimeout = 4000
+	drainTimeout     = 2000
+	rebalanceTimeout = sessionTimeout + heartbeatEvery + drainTimeout + sessionTimeout*2/3 // as the engine wants it
 )
 
 // What a coordinator answers to a member that is not what it thinks.
@@ -90,15 +91,17 @@ func (c *coordinator) heartbeat(name string, generation int) error {
 	return c.check(name, generation)
 }
 
-// check answers a member that wants to commit offsets. Those of the generation
-// that is ending are taken.
+// check answers a member that wants to commit offsets, which is a sign of life.
+// Those of the generation that is ending are taken.
 func (c *coordinator) check(name string, generation int) error {
-	if c.member(name) == nil {
+	m := c.member(name)
+	if m == nil {
 		return errUnknownMember
 	}
 	if generation != c.generation {
 		return errGeneration
 	}
+	m.beat = c.w.tick()
 	return nil
 }
 

@@ -82,9 +82,19 @@ func (w *World) fate(timeout int64) fate {
 	return f
 }
 
-// request sends something. effect happens at the server and returns what its
-// answer does at the client, who hears an error if none comes in time.
+// request performs an I/O of the shard by a request.
 func (r *run) request(op *pipeline.Op, f fate, timeout int64, effect func() func()) {
+	r.exchange(f, timeout, effect, func(err error) {
+		if err != nil {
+			op.Err = err
+		}
+		r.finish(op)
+	})
+}
+
+// exchange sends something. effect happens at the server and returns what its
+// answer does at the client, who hears an error if none comes in time.
+func (r *run) exchange(f fate, timeout int64, effect func() func(), heard func(error)) {
 	w := r.w
 	replied := false
 	reply := func(err error, result func()) {
@@ -92,10 +102,10 @@ func (r *run) request(op *pipeline.Op, f fate, timeout int64, effect func() func
 			return
 		}
 		replied = true
-		if op.Err = err; result != nil {
+		if result != nil {
 			result()
 		}
-		r.finish(op)
+		heard(err)
 	}
 	if f.refused {
 		r.worker.soon(f.back, func() { reply(refusal("ERR not now"), nil) })
@@ -143,15 +153,7 @@ func (r *run) start(op *pipeline.Op) {
 	case pipeline.OpHead, pipeline.OpTake, pipeline.OpLoad, pipeline.OpDue, pipeline.OpCommit, pipeline.OpWait:
 		r.askRedis(op)
 	case pipeline.OpGroup:
-		name, generation := r.worker.name, r.worker.generation
-		r.askKafka(op, func() func() {
-			err := r.w.group.check(name, generation)
-			if err == nil {
-				r.askedAt = r.w.now
-				r.pauseHere()
-			}
-			return func() { op.Err = err }
-		})
+		r.askKafka(op, r.confirm(op))
 	case pipeline.OpBounds:
 		opened := r.link.opened
 		r.askKafka(op, func() func() { return r.bounds(op, opened) })
@@ -165,18 +167,41 @@ func (r *run) start(op *pipeline.Op) {
 			return func() { op.Err = err }
 		})
 	case pipeline.OpPublish:
-		r.publish(op)
+		r.tell(op)
 	default:
 		r.w.fail(fmt.Errorf("shard %d asks for %s", r.number, op.Kind))
 	}
 }
 
-// askKafka sends a request to a broker.
-func (r *run) askKafka(op *pipeline.Op, effect func() func()) {
-	f := r.w.fate(kafkaTimeout)
-	if r.w.now < r.w.kafkaBack {
+// confirm asks the coordinator whether this worker is a member of its generation.
+func (r *run) confirm(op *pipeline.Op) (effect func() func()) {
+	name, generation, lease, asked := r.worker.name, r.worker.generation, r.worker.lease, r.worker.moment()
+	return func() func() {
+		err := r.w.group.check(name, generation)
+		if err == nil {
+			r.askedAt = r.w.now
+			r.pauseHere()
+		}
+		return func() {
+			if op.Err = err; err == nil {
+				lease.Confirmed(asked)
+			}
+		}
+	}
+}
+
+// brokersFate draws what becomes of a request to a broker.
+func (w *World) brokersFate() fate {
+	f := w.fate(kafkaTimeout)
+	if w.now < w.kafkaBack {
 		f = fate{there: forever}
 	}
+	return f
+}
+
+// askKafka sends a request to a broker.
+func (r *run) askKafka(op *pipeline.Op, effect func() func()) {
+	f := r.w.brokersFate()
 	r.request(op, f, kafkaTimeout, effect)
 	if f.twice && op.Kind == pipeline.OpBury {
 		r.w.after(f.there+between[int64](r.w.rng, 100, 1_000_000), func() { effect() })
@@ -198,7 +223,7 @@ func (r *run) bounds(op *pipeline.Op, opened int64) func() {
 	}
 	for _, l := range r.w.losses {
 		if l.number == r.number && l.read < 0 && opened > l.when {
-			l.read, l.reader = bounds[""].End, r
+			l.read, l.readAt, l.reader = bounds[""].End, r.w.now, r
 		}
 	}
 	return func() { op.Bounds = bounds }
@@ -211,22 +236,49 @@ func (r *run) read(op *pipeline.Op, topic string) func() {
 	return func() { op.Fetched, op.Err = f, f.Err }
 }
 
+// tell publishes what nobody else can have become the owner of, as the driver
+// does it: by the lease, which is looked at again when the request leaves. The
+// process may be stopped before.
+func (r *run) tell(op *pipeline.Op) {
+	lease := r.worker.lease
+	send := func() {
+		if lease.Holds() {
+			r.publish(op)
+			return
+		}
+		r.w.totals.Withheld++
+		op.Err = sink.ErrWithheld
+		r.finish(op)
+	}
+	if lease.Holds() {
+		r.pauseHere()
+		r.worker.soon(0, send)
+		return
+	}
+	r.exchange(r.w.brokersFate(), kafkaTimeout, r.confirm(op), func(err error) {
+		if err != nil {
+			op.Err = err
+		}
+		if op.Err != nil {
+			r.finish(op)
+			return
+		}
+		send()
+	})
+}
+
 // publish sends changes. They may land long after, when the shard has another
 // owner. One hole is stated: that he has read the partition before, and that
 // Redis lost what had caused them. Of those customers the world may hear two
 // things.
 func (r *run) publish(op *pipeline.Op) {
 	r.w.examinePublish(r, op)
-	w, opened, replied := r.w, r.link.opened, false
-	var server *Redis
-	if r.link.conn != nil {
-		server = r.link.conn.redis
-	}
+	w, opened, sent, replied := r.w, r.link.opened, r.w.now, false
 	land := func() func() {
 		if w.cutShort[r.number] && w.owners[r.number] != r {
 			return func() { op.Err = errTimeout } // it would fill what the topic lost
 		}
-		for _, customer := range r.outlived(opened, replied, op.Records) {
+		for _, customer := range r.outlived(opened, sent, replied, op.Records) {
 			w.expose(r.number, customer)
 		}
 		if (replied || r.w.owners[r.number] != r) && w.ambiguous(r.number, op.Records) {
@@ -239,7 +291,6 @@ func (r *run) publish(op *pipeline.Op) {
 		w.countLate(r, op.Records)
 		for _, record := range op.Records {
 			w.heard[heard{r.number, idOf(record.Value)}] = true
-			w.landed = append(w.landed, landing{server, r.number, string(record.Key)})
 		}
 		w.tracef("shard %d: worker %d's %d changes land at %d", r.number, r.worker.id, len(op.Records), base)
 		return func() { op.Base, op.Err, replied = base, err, true }
@@ -272,10 +323,11 @@ func (w *World) corrupt(f *source.Fetched) {
 }
 
 // outlived lists the customers of records that Redis lost what had caused them,
-// while the changes partition was read before they land.
-func (r *run) outlived(opened int64, replied bool, records []sink.Record) (customers []string) {
+// while the changes partition was read before they land. Who sends them after it
+// was read has no lease, and no excuse.
+func (r *run) outlived(opened, sent int64, replied bool, records []sink.Record) (customers []string) {
 	for _, l := range r.w.losses {
-		if l.number != r.number || l.when < opened || l.read < 0 || l.reader == r && !replied {
+		if l.number != r.number || l.when < opened || l.read < 0 || l.readAt < sent || l.reader == r && !replied {
 			continue
 		}
 		for _, record := range records {

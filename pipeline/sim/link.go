@@ -73,13 +73,14 @@ func (l *link) perform(op *pipeline.Op, observed []observation) func() {
 }
 
 // own notes who took a shard over. Who did so after this worker had asked the
-// group is its rightful owner, and must not lose it to a zombie.
-func (r *run) own() {
+// group is its rightful owner, and must not lose it to a zombie; but in a
+// fail-over each of two masters has an owner.
+func (r *run) own(server *Redis) {
 	before := r.w.owners[r.number]
-	if before != nil && before != r && before.tookAt > r.askedAt {
+	if before != nil && before != r && before.tookOn == server && before.tookAt > r.askedAt {
 		r.w.failf("worker %d takes shard %d from worker %d, whom the group gave it to since", r.worker.id, r.number, before.worker.id)
 	}
-	r.tookAt = r.w.now
+	r.tookAt, r.tookOn = r.w.now, server
 	r.w.owners[r.number] = r
 }
 
@@ -92,7 +93,7 @@ func (l *link) command(c *conn, op *pipeline.Op, observed []observation) func() 
 	case pipeline.OpTake:
 		state, outbox, err := c.takeOver(op.Expect, op.Fresh)
 		if err == nil {
-			l.run.own()
+			l.run.own(c.redis)
 		}
 		return func() { op.State, op.Outbox, op.Err = state, outbox, err }
 	case pipeline.OpLoad:

@@ -24,6 +24,7 @@ type run struct {
 	observed []observation
 	askedAt  int64 // virtual µs at which the group last said that it is the owner
 	tookAt   int64 // and at which it took the shard over
+	tookOn   *Redis
 	fetching map[string]bool
 	waking   int64
 	gone     bool

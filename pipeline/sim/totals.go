@@ -22,7 +22,7 @@ type Totals struct {
 	Elections, Unclean, Refilled        int64 // Refilled: a lost tail was written anew
 	Absences                            int64
 	LostReplies, Late                   int64
-	LateProduces, Exposed               int64
+	LateProduces, Exposed, Withheld     int64
 	LettersRefused                      int64
 	Undisturbeds, Silent, Hot, Waves    int64
 	Steps                               int64
@@ -62,8 +62,8 @@ func (t Totals) String() string {
 			t.Restarts, t.Rollbacks, t.Failovers, t.FallBacks, t.SlotMoves, t.Refusals, t.Lags),
 		fmt.Sprintf("kafka: %d elections, %d unclean ones (%d logs written on), %d absences of a topic, %d dead letters refused",
 			t.Elections, t.Unclean, t.Refilled, t.Absences, t.LettersRefused),
-		fmt.Sprintf("network: %d lost replies, %d late effects, %d late produces of old owners, %d customers exposed to them",
-			t.LostReplies, t.Late, t.LateProduces, t.Exposed),
+		fmt.Sprintf("network: %d lost replies, %d late effects, %d late produces of old owners, %d customers exposed to them, %d produces withheld",
+			t.LostReplies, t.Late, t.LateProduces, t.Exposed, t.Withheld),
 		fmt.Sprintf("shards: %d take-overs (%d fenced), %d adopted, %d stops, %d left alone by a worker; %d runs compared with an undisturbed one",
 			t.TakeOvers, t.Fenced, t.Adopted, t.Stops, t.Refused, t.Undisturbeds),
 	}, "\n")

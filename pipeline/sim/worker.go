@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pkg/policy"
@@ -29,9 +30,10 @@ type Worker struct {
 	joins      int
 	name       string // as a member of the group
 	generation int
-	runs       []*run // by shard
-	draining   bool   // gives its shards up
-	after      func() // what comes then
+	lease      *pipeline.Lease // of the generation
+	runs       []*run          // by shard
+	draining   bool            // gives its shards up
+	after      func()          // what comes then
 }
 
 func newWorker(w *World, id int) *Worker {
@@ -108,7 +110,7 @@ func (k *Worker) beat() {
 func (k *Worker) assigned(name string, generation int, shards []int32) {
 	k.w.tracef("worker %d has shards %v in generation %d", k.id, shards, generation)
 	k.drop()
-	k.generation = generation
+	k.generation, k.lease = generation, pipeline.NewLease(sessionTimeout*time.Millisecond, k.moment)
 	for _, shard := range shards {
 		r, err := newRun(k, shard)
 		if err != nil {
@@ -147,7 +149,7 @@ func (k *Worker) giveUp(then func()) {
 		r.pump()
 	}
 	k.drained()
-	patience := between[int64](k.w.rng, 100, rebalanceTimeout+2000) * 1000 // some are too slow
+	patience := between[int64](k.w.rng, 100, drainTimeout) * 1000
 	serial := k.joins
 	k.soon(patience, func() {
 		if k.draining && k.joins == serial {
@@ -332,3 +334,6 @@ func (k *Worker) measure() {
 	}
 	k.soon(1_000_000, k.measure)
 }
+
+// moment is the time for leases, which do not follow clocks that are put wrong.
+func (k *Worker) moment() time.Time { return time.UnixMicro(k.w.now) }

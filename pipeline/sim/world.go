@@ -45,7 +45,6 @@ type World struct {
 	gone        map[place][]*parcelled // what a log lost
 	tails       map[place]int64        // the least offset lost
 	losses      []*loss
-	landed      []landing
 	kept        map[heard]bool // changes that were stored in an outbox
 	heard       map[heard]bool // and those that came to their topic
 	buried      map[letterPlace]bool

@@ -39,6 +39,7 @@ const (
 	TwoInFlight         // a second request is sent before the first is answered
 	SentBeforeStored    // a change is sent before the commit that stores it
 	DurabilityIgnored   // a change is sent before it is durable
+	LeaseForEver        // whoever was a member once may always publish
 	IDVaries            // a change made again has another id
 	TraceLost           // what comes back out of the stored outbox has no traceparent
 	LettersDropped      // dead letters that could not be written are forgotten
@@ -116,6 +117,7 @@ var names = [count]string{
 	TwoInFlight:         "two produce requests in flight",
 	SentBeforeStored:    "changes sent before they are stored",
 	DurabilityIgnored:   "changes sent before they are durable",
+	LeaseForEver:        "lease without an end",
 	IDVaries:            "id depends on when it was made",
 	TraceLost:           "traceparent lost by a take-over",
 	LettersDropped:      "dead letters dropped",
