@@ -19,8 +19,8 @@ var soakFor, overloadFor time.Duration
 
 func init() {
 	matrix = append(matrix,
-		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, limit: 12 * time.Hour, mix: settledCustomers, apply: soak},
-		row{name: "overload", fault: "four times what workers that have a fifth of the time can sustain (dose: seconds)", byHand: true, limit: 12 * time.Hour, apply: overload})
+		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, mix: settledCustomers, apply: soak},
+		row{name: "overload", fault: "four times what workers that have a fifth of the time can sustain (dose: seconds)", byHand: true, apply: overload})
 }
 
 // settledCustomers have all been seen within a minute: what grows later is no customer.

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	matrix = append(matrix,
-		row{name: "cluster", fault: "Redis Cluster: a node's data rolled back; a replica promoted with its tail missing; a shard's slot moved", full: 10, reduced: 1, limit: time.Hour,
+		row{name: "cluster", fault: "Redis Cluster: a node's data rolled back; a replica promoted with its tail missing; a shard's slot moved", full: 10, reduced: 1,
 			servers: clustered, apply: shakeCluster})
 }
 

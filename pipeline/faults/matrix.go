@@ -20,9 +20,8 @@ type row struct {
 	fault     string // as the table tells it
 	full      int    // how often it is applied
 	reduced   int
-	byHand    bool // only run where it is asked for by name
-	brokers   int  // that it needs; 0: one
-	limit     time.Duration
+	byHand    bool          // only run where it is asked for by name
+	brokers   int           // that it needs; 0: one
 	bound     time.Duration // of recovery; 0: none
 	policy    string        // section of the configuration; empty: brisk
 	span      time.Duration // over which the backlog is dated; 0: as backlog says
@@ -39,7 +38,8 @@ type row struct {
 // matrix is every row, in the order in which they are run. Files add theirs.
 var matrix []row
 
-const defaultLimit = 10 * time.Minute
+// A row that lasts longer hangs.
+const reducedLimit, fullLimit, byHandLimit = 10 * time.Minute, 2 * time.Hour, 12 * time.Hour
 
 func names() []string {
 	var all []string
@@ -122,12 +122,14 @@ func (m *runner) brokers(n int) (*real.Kafka, error) {
 func (m *runner) run(ctx context.Context, r row) {
 	began := time.Now()
 	f := &field{runner: m, row: r, dir: filepath.Join(m.dir, r.name)}
-	if f.dose = r.reduced; m.fullDose {
-		f.dose = r.full
-	}
-	limit := r.limit
-	if limit == 0 {
-		limit = defaultLimit
+	var limit time.Duration
+	switch {
+	case r.byHand:
+		limit = byHandLimit
+	case m.fullDose:
+		f.dose, limit = r.full, fullLimit
+	default:
+		f.dose, limit = r.reduced, reducedLimit
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the row was not over after %v", limit))
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	matrix = append(matrix,
-		row{name: "network", fault: "network cut between a worker and Redis, or Kafka, both ways or one way, for 5–60 s", full: 5, reduced: 1, limit: time.Hour,
+		row{name: "network", fault: "network cut between a worker and Redis, or Kafka, both ways or one way, for 5–60 s", full: 5, reduced: 1,
 			servers: routed, apply: cutNetwork})
 }
 

@@ -13,10 +13,10 @@ import (
 
 func init() {
 	matrix = append(matrix,
-		row{name: "redis-crash", fault: "Redis kill -9 and restart, by appendfsync always, everysec and no", full: 30, reduced: 1, limit: time.Hour, apply: crashRedis},
-		row{name: "redis-rollback", fault: "Redis rolled back: its append-only file cut by 1–60 s; FLUSHALL; an old dump put back", full: 10, reduced: 1, limit: time.Hour,
+		row{name: "redis-crash", fault: "Redis kill -9 and restart, by appendfsync always, everysec and no", full: 30, reduced: 1, apply: crashRedis},
+		row{name: "redis-rollback", fault: "Redis rolled back: its append-only file cut by 1–60 s; FLUSHALL; an old dump put back", full: 10, reduced: 1,
 			servers: unrewritten, apply: rollBackRedis},
-		row{name: "redis-refuses", fault: "SCRIPT FLUSH, OOM, READONLY, LOADING, BUSY, a connection cut in the middle of a reply", full: 10, reduced: 1, limit: time.Hour,
+		row{name: "redis-refuses", fault: "SCRIPT FLUSH, OOM, READONLY, LOADING, BUSY, a connection cut in the middle of a reply", full: 10, reduced: 1,
 			servers: proxied, apply: refuse},
 		row{name: "redis-evicts", fault: "an eviction policy other than noeviction, at the start", full: 7, reduced: 2, whole: evict},
 	)

@@ -16,13 +16,13 @@ func init() {
 		return func(o *service.Options) { o.Redis.Durability = what }
 	}
 	matrix = append(matrix,
-		row{name: "replica-tail", fault: "a replica promoted with its tail missing", full: 10, reduced: 2, limit: time.Hour,
+		row{name: "replica-tail", fault: "a replica promoted with its tail missing", full: 10, reduced: 2,
 			servers: paired, apply: promoteLagging},
-		row{name: "durability-replicas", fault: "the same with redis.durability replicas:1: nothing published is lost", full: 10, reduced: 1, limit: time.Hour,
+		row{name: "durability-replicas", fault: "the same with redis.durability replicas:1: nothing published is lost", full: 10, reduced: 1,
 			configure: durability("replicas:1"), servers: paired, apply: promoteWaited},
-		row{name: "durability-fsync", fault: "Redis 8.2 loses what it had not synced, with redis.durability fsync: nothing published is lost", full: 10, reduced: 1, limit: time.Hour,
+		row{name: "durability-fsync", fault: "Redis 8.2 loses what it had not synced, with redis.durability fsync: nothing published is lost", full: 10, reduced: 1,
 			configure: durability("fsync"), servers: newer, apply: loseUnsynced},
-		row{name: "two-sides", fault: "fail-over to a replica and back again, owners of both sides alive", full: 10, reduced: 2, limit: time.Hour,
+		row{name: "two-sides", fault: "fail-over to a replica and back again, owners of both sides alive", full: 10, reduced: 2,
 			servers: sided, apply: takeSides},
 	)
 }
