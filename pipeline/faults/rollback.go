@@ -16,7 +16,7 @@ func init() {
 func rollbackAll(ctx context.Context, f *field) error {
 	for range f.dose {
 		f.runs++
-		before, err := f.redis.Snapshot()
+		before, err := f.redis.Snapshot(ctx)
 		if err != nil {
 			return err
 		}

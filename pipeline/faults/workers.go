@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -83,8 +84,14 @@ func killAtSteps(ctx context.Context, f *field) error {
 			continue
 		}
 		f.runs++
-		f.kill(f.any())
-		w, err := f.stray(ctx, fmt.Sprintf("TIDEMARK_FAILPOINT=%s:%d", step, 1+f.chance.IntN(4)))
+		killed, times := []*service.Worker{f.any()}, 1+f.chance.IntN(4)
+		if strings.HasPrefix(step, pipeline.OpChanges.String()) {
+			killed, times = f.running(), 1 // it is read where a worker died with changes in hand
+		}
+		for _, w := range killed {
+			f.kill(w)
+		}
+		w, err := f.stray(ctx, fmt.Sprintf("TIDEMARK_FAILPOINT=%s:%d", step, times))
 		if err != nil {
 			return err
 		}
@@ -92,8 +99,10 @@ func killAtSteps(ctx context.Context, f *field) error {
 			return fmt.Errorf("step %s: %w", step, err)
 		}
 		met[step] = true
-		if _, err := f.start(ctx); err != nil {
-			return err
+		for range killed {
+			if _, err := f.start(ctx); err != nil {
+				return err
+			}
 		}
 		if err := f.recovers(ctx, w.End()); err != nil {
 			return fmt.Errorf("step %s: %w", step, err)

@@ -77,6 +77,26 @@ func (r *Redis) appendAgain(ctx context.Context) error {
 	return r.written(ctx)
 }
 
+// unrewritten does something while the append-only file is not written anew,
+// which would take files away meanwhile.
+func (r *Redis) unrewritten(ctx context.Context, what func() error) error {
+	const growth = "auto-aof-rewrite-percentage"
+	return r.do(ctx, func(client *redis.Client) error {
+		before, err := client.ConfigGet(ctx, growth).Result()
+		if err != nil {
+			return err
+		}
+		if err := client.ConfigSet(ctx, growth, "0").Err(); err != nil {
+			return err
+		}
+		err = r.written(ctx)
+		if err == nil {
+			err = what()
+		}
+		return errors.Join(err, client.ConfigSet(ctx, growth, before[growth]).Err())
+	})
+}
+
 // written waits until the server has written its append-only file anew, if it is
 // about to.
 func (r *Redis) written(ctx context.Context) error {

@@ -65,7 +65,7 @@ func TestEndToEnd(t *testing.T) {
 	var before real.Snapshot
 	run.phase(rounds, map[int]func() error{
 		6: func() (err error) {
-			before, err = redis.Snapshot()
+			before, err = redis.Snapshot(run.ctx)
 			return err
 		},
 		21: run.outage(func() error { return redis.Rollback(before) }),

@@ -84,7 +84,7 @@ func TestARedisThatForgotIsNoticedBeforeTheNextWrite(t *testing.T) {
 
 	w = mustTakeOver(t, s, 0)
 	require.NoError(t, w.commit("one"))
-	before, err := server.Snapshot()
+	before, err := server.Snapshot(bounded(t))
 	require.NoError(t, err)
 	require.NoError(t, w.commit("two"))
 	require.NoError(t, server.Rollback(before))

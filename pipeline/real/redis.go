@@ -118,10 +118,10 @@ type Snapshot struct{ dir string }
 
 // Snapshot keeps a copy of the files as they are; the end of a file that is
 // being written may be cut, as a crash of the machine would cut it.
-func (r *Redis) Snapshot() (Snapshot, error) {
+func (r *Redis) Snapshot(ctx context.Context) (Snapshot, error) {
 	dir, err := os.MkdirTemp(r.dir, "snapshot-")
 	if err == nil {
-		err = os.CopyFS(dir, os.DirFS(filepath.Join(r.dir, dataDir)))
+		err = r.unrewritten(ctx, func() error { return os.CopyFS(dir, os.DirFS(filepath.Join(r.dir, dataDir))) })
 	}
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("keeping Redis's files: %w", err)

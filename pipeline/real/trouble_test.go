@@ -70,7 +70,7 @@ func rollbacks(t *testing.T, kafka *real.Kafka, lines [][]byte, want outcome) {
 	e.feed(lines)
 
 	var before real.Snapshot
-	keep := func() (err error) { before, err = cluster.Master(0).Snapshot(); return err }
+	keep := func() (err error) { before, err = cluster.Master(0).Snapshot(e.ctx); return err }
 	back := func() error { return cluster.Master(0).Rollback(before) }
 	lives := e.live(spread(len(want.changes),
 		trouble{name: "a node's files are kept", do: keep},
