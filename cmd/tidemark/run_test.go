@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 
@@ -46,6 +48,17 @@ func lines(t *testing.T, pattern string) (w io.Writer, found <-chan []string) {
 	return write, matches
 }
 
+// said waits for a line of a run, which must not end before.
+func said(t *testing.T, from <-chan []string, ended <-chan int) []string {
+	select {
+	case words := <-from:
+		return words
+	case code := <-ended:
+		require.FailNow(t, "it ended", "with %d", code)
+		return nil
+	}
+}
+
 func body(t *testing.T, url string) (code int, text string) {
 	response, err := http.Get(url)
 	require.NoError(t, err)
@@ -64,16 +77,7 @@ func TestRunEmbedded(t *testing.T) {
 	defer cancel()
 	ended := make(chan int, 1)
 	go func() { ended <- run(ctx, strings.Fields("run --embedded -c tidemark.yaml"), nil, stdout, stderr) }()
-	said := func(from <-chan []string) []string {
-		select {
-		case words := <-from:
-			return words
-		case code := <-ended:
-			require.FailNow(t, "it ended", "with %d", code)
-			return nil
-		}
-	}
-	at, url := said(servers), "http://"+said(serving)[1]
+	at, url := said(t, servers, ended), "http://"+said(t, serving, ended)[1]
 
 	require.NoError(t, real.Await(t.Context(), 30*time.Second, func(context.Context) error {
 		if code, text := body(t, url+"/readyz"); code != http.StatusOK {
@@ -123,6 +127,42 @@ func TestRunEmbedded(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(text), &report))
 	require.True(t, report.OK)
 
+	cancel()
+	require.Equal(t, good, <-ended)
+}
+
+// A Redis that is told to forget while a worker runs is seen in time, and once.
+func TestRunTellsOfARedisThatBeganToForget(t *testing.T) {
+	servers := emptyServers(t, nil)
+	succeed(t, nil, "topics", "-c", "tidemark.yaml", "--create", "--partitions", "1")
+	var policy atomic.Value
+	policy.Store("noeviction")
+	servers.Miniredis().Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
+		if command == "INFO" {
+			c.WriteBulk("redis_version:7.2.4\r\nmaxmemory_policy:" + policy.Load().(string) + "\r\nevicted_keys:17\r\n")
+		}
+		return command == "INFO"
+	})
+	writeFile(t, "tidemark.yaml", readFile(t, "tidemark.yaml")+"server: {listen: '127.0.0.1:0'}\n")
+	stderr, serving := lines(t, `"msg":"serving metrics and health","address":"(\S+)"`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, strings.Fields("run -c tidemark.yaml"), nil, io.Discard, stderr) }()
+	url := "http://" + said(t, serving, ended)[1]
+	tells := func(code int, says string) {
+		require.NoError(t, real.Await(t.Context(), 30*time.Second, func(context.Context) error {
+			if got, text := body(t, url+"/readyz"); got != code || !strings.Contains(text, says) {
+				return fmt.Errorf("it says %s", text)
+			}
+			return nil
+		}))
+	}
+	tells(http.StatusOK, "")
+	policy.Store("allkeys-lru")
+	tells(http.StatusServiceUnavailable, "docs/runbook.md#redis-evicts")
+	policy.Store("noeviction")
+	tells(http.StatusOK, "")
 	cancel()
 	require.Equal(t, good, <-ended)
 }

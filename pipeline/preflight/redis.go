@@ -39,11 +39,10 @@ func (k *check) version(s *store.Server) {
 }
 
 func (k *check) eviction(s *store.Server) {
-	switch s.Eviction {
-	case "noeviction":
-	case "":
+	switch {
+	case s.Eviction == "":
 		k.note(fmt.Sprintf("Redis at %s does not tell its eviction policy: make sure that maxmemory-policy is noeviction", s.Addr))
-	default:
+	case s.Evicts():
 		k.refuse("redis-evicts", fmt.Sprintf("Redis at %s has maxmemory-policy %s: with its memory full it would forget customers in silence", s.Addr, s.Eviction),
 			"set maxmemory-policy noeviction; if the memory was full before, delete the namespace and begin again")
 	}

@@ -69,8 +69,12 @@ func TestWhatAServerSaysOfItself(t *testing.T) {
 	require.Equal(t, []Server{{Addr: server.Addr()}}, all, "this one says next to nothing")
 
 	s := parseServer("r:1", "# Server\r\nredis_version:7.2.4\r\n\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n"+
-		"# Persistence\r\naof_enabled:1\r\n# Replication\r\nrole:master\r\nconnected_slaves:2\r\n")
-	require.Equal(t, Server{Addr: "r:1", Version: "7.2.4", Eviction: "noeviction", AppendOnly: "1", Role: "master", Replicas: 2}, s)
+		"# Persistence\r\naof_enabled:1\r\n# Stats\r\nevicted_keys:3\r\n# Replication\r\nrole:master\r\nconnected_slaves:2\r\n")
+	require.Equal(t, Server{Addr: "r:1", Version: "7.2.4", Eviction: "noeviction", Evicted: "3", AppendOnly: "1", Role: "master", Replicas: 2}, s)
+	for eviction, evicts := range map[string]bool{"": false, "noeviction": false, "allkeys-lru": true, "volatile-ttl": true} {
+		s.Eviction = eviction
+		require.Equal(t, evicts, s.Evicts(), eviction)
+	}
 	for version, at := range map[string]bool{"7.2.4": true, "7.2": true, "8.0.1": true, "10.0.0": true, "7.1.9": false, "6.9.9": false, "": false, "next": false, "7": false} {
 		s.Version = version
 		require.Equal(t, at, s.AtLeast(7, 2), version)

@@ -19,6 +19,7 @@ type Server struct {
 	Addr       string
 	Version    string // such as 7.2.4
 	Eviction   string // maxmemory_policy
+	Evicted    string // evicted_keys, since it started
 	AppendOnly string // aof_enabled: 0 or 1
 	Role       string // master or slave
 	Replicas   int    // connected to it now
@@ -124,7 +125,7 @@ func parseServer(addr, info string) Server {
 			fields[name] = value
 		}
 	}
-	s := Server{Addr: addr, Version: fields["redis_version"], Eviction: fields["maxmemory_policy"],
+	s := Server{Addr: addr, Version: fields["redis_version"], Eviction: fields["maxmemory_policy"], Evicted: fields["evicted_keys"],
 		AppendOnly: fields["aof_enabled"], Role: fields["role"]}
 	s.Replicas, _ = strconv.Atoi(fields["connected_slaves"])
 	for i := range s.Replicas {
@@ -151,6 +152,10 @@ func parseReplica(text string) string {
 	}
 	return net.JoinHostPort(host, port)
 }
+
+// Evicts says whether the server forgets keys when its memory is full; false too
+// where it does not tell.
+func (s *Server) Evicts() bool { return s.Eviction != "" && s.Eviction != "noeviction" }
 
 // AtLeast says whether the server's version is major.minor or later; false too
 // where it is not known.

@@ -29,20 +29,6 @@ type growth struct {
 	found      atomic.Pointer[pipeline.Stop] // what grew, nil while nothing did
 }
 
-// watch counts until ctx ends.
-func (g *growth) watch(ctx context.Context) error {
-	tick := time.NewTicker(growthInterval)
-	defer tick.Stop()
-	for {
-		g.look(ctx)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
 // look counts once. A count that cannot be had is not a change: whoever reads the
 // topic says that Kafka is away.
 func (g *growth) look(ctx context.Context) {

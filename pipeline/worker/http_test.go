@@ -16,7 +16,7 @@ import (
 // The listener serves three pages to whoever reads, and nothing else: no profiles,
 // no folder, no writing.
 func TestWhatIsServed(t *testing.T) {
-	h := handler(prometheus.NewRegistry(), &readiness{standing{member: true}, &growth{}})
+	h := handler(prometheus.NewRegistry(), standingAlone(standing{member: true}))
 	ask := func(method, path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))

@@ -33,6 +33,7 @@ type work interface {
 type readiness struct {
 	pipeline work
 	growth   *growth
+	eviction *eviction
 }
 
 // alive fails where only a new process helps.
@@ -74,8 +75,10 @@ func (r *readiness) report() Report {
 		report.add(nil, &pipeline.Stop{Code: "clock-skew", Reason: fmt.Sprintf("Redis's clock is ahead of this worker's by %d ms", skew),
 			Remedy: "set both by NTP"})
 	}
-	if grown := r.growth.found.Load(); grown != nil {
-		report.add(nil, grown)
+	for _, found := range []*pipeline.Stop{r.growth.found.Load(), r.eviction.found.Load()} {
+		if found != nil {
+			report.add(nil, found)
+		}
 	}
 	return report.judge()
 }

@@ -11,8 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/tidemark/tidemark/pipeline"
+	"github.com/tidemark/tidemark/pipeline/store"
 )
 
 // standing is a worker that stands as it is told.
@@ -28,9 +30,12 @@ func (s standing) Member() bool               { return s.member }
 func (s standing) Skew() int64                { return s.skew }
 func (s standing) Stuck() []int32             { return s.stuck }
 
-func ask(t *testing.T, s standing, g *growth, path string) (int, Report) {
+// standingAlone is a worker of which there is nothing else to say.
+func standingAlone(s standing) *readiness { return &readiness{s, &growth{}, &eviction{}} }
+
+func ask(t *testing.T, of *readiness, path string) (int, Report) {
 	w := httptest.NewRecorder()
-	handler(prometheus.NewRegistry(), &readiness{s, g}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	handler(prometheus.NewRegistry(), of).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	var r Report
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &r))
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
@@ -64,13 +69,13 @@ func TestReadySaysWhyNot(t *testing.T) {
 		"clocks a little apart":      {standing{member: true, skew: pipeline.MaxSkew}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, report := ask(t, test.standing, &growth{}, "/readyz")
+			code, report := ask(t, standingAlone(test.standing), "/readyz")
 			require.Equal(t, test.want, codes(report))
 			require.Equal(t, test.want == nil, report.OK)
 			require.Equal(t, test.want == nil, code == http.StatusOK)
 		})
 	}
-	_, report := ask(t, standing{shards: []*pipeline.Status{stopped, live, silent}, member: true}, &growth{}, "/readyz")
+	_, report := ask(t, standingAlone(standing{shards: []*pipeline.Status{stopped, live, silent}, member: true}), "/readyz")
 	require.Equal(t, map[string]int{"stopped": 1, "live": 1, "silent": 1}, report.Shards)
 	require.Equal(t, []int32{4}, report.Reasons[0].Shards)
 	require.Contains(t, report.Reasons[0].Message, "mend it")
@@ -78,9 +83,9 @@ func TestReadySaysWhyNot(t *testing.T) {
 
 func TestAliveUnlessStuck(t *testing.T) {
 	stopped := []*pipeline.Status{{Phase: pipeline.Stopped, Stop: &pipeline.Stop{Code: "log-shorter"}}}
-	code, _ := ask(t, standing{shards: stopped}, &growth{}, "/livez")
+	code, _ := ask(t, standingAlone(standing{shards: stopped}), "/livez")
 	require.Equal(t, http.StatusOK, code, "a restart would not help")
-	code, report := ask(t, standing{stuck: []int32{7}}, &growth{}, "/livez")
+	code, report := ask(t, standingAlone(standing{stuck: []int32{7}}), "/livez")
 	require.Equal(t, http.StatusServiceUnavailable, code)
 	require.Equal(t, []int32{7}, report.Reasons[0].Shards)
 }
@@ -100,13 +105,64 @@ func TestPartitionsThatGrewAreNotRead(t *testing.T) {
 	kafka := counted{"clicks": 12}
 	g := &growth{inputs: []string{"purchases", "clicks"}, partitions: 12, topics: kafka, log: zap.NewNop()}
 	g.look(t.Context())
-	_, report := ask(t, standing{member: true}, g, "/readyz")
+	_, report := ask(t, &readiness{standing{member: true}, g, &eviction{}}, "/readyz")
 	require.True(t, report.OK, "that Kafka does not answer says nothing about growth")
 	kafka["purchases"] = 24
 	g.look(t.Context())
 	kafka["purchases"] = 12
 	g.look(t.Context())
-	_, report = ask(t, standing{member: true}, g, "/readyz")
+	_, report = ask(t, &readiness{standing{member: true}, g, &eviction{}}, "/readyz")
 	require.Equal(t, []string{"partitions-grew"}, codes(report), "what was written there meanwhile is still unread")
 	require.Contains(t, report.Reasons[0].Message, "purchases has 24 partitions now")
+}
+
+// told is a Redis that says so of its servers; nothing where it is away.
+type told []store.Server
+
+func (r *told) Servers(context.Context) ([]store.Server, error) {
+	if len(*r) == 0 {
+		return nil, errors.New("away")
+	}
+	return *r, nil
+}
+
+func TestARedisThatBeganToForgetIsTold(t *testing.T) {
+	redis := &told{}
+	core, log := observer.New(zap.WarnLevel)
+	e := &eviction{redis: redis, log: zap.New(core)}
+	master := store.Server{Addr: "r:1", Eviction: "noeviction"}
+	replica, forgets, silent := master, master, store.Server{Addr: "r:2", Err: errors.New("no answer")}
+	replica.Addr, forgets.Addr = "r:2", "r:2"
+	forgets.Eviction, forgets.Evicted = "allkeys-lru", "17"
+	for _, step := range []struct {
+		name    string
+		servers []store.Server
+		evicts  bool
+		logged  int
+	}{
+		{"away from the start", nil, false, 0},
+		{"nobody forgets", []store.Server{master, replica}, false, 0},
+		{"one does not tell", []store.Server{{Addr: "r:1"}}, false, 0},
+		{"one forgets", []store.Server{master, forgets}, true, 1},
+		{"it goes on to", []store.Server{forgets, master}, true, 1},
+		{"it is silent", []store.Server{master, silent}, true, 1},
+		{"all are away", nil, true, 1},
+		{"it is mended", []store.Server{master, replica}, false, 2},
+		{"again", []store.Server{silent, forgets}, true, 3},
+	} {
+		*redis = step.servers
+		e.look(t.Context())
+		_, report := ask(t, &readiness{standing{member: true}, &growth{}, e}, "/readyz")
+		require.Equal(t, !step.evicts, report.OK, step.name)
+		require.Equal(t, step.logged, log.Len(), step.name)
+		if step.evicts {
+			require.Equal(t, []string{"redis-evicts"}, codes(report), step.name)
+			for _, says := range []string{"r:2 has maxmemory-policy allkeys-lru", "17", "set maxmemory-policy noeviction", "tidemark verify"} {
+				require.Contains(t, report.Reasons[0].Message, says)
+			}
+		}
+	}
+	all := log.All()
+	require.Contains(t, all[0].Message, "set maxmemory-policy noeviction")
+	require.Contains(t, all[1].Message, "tidemark verify")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -42,6 +43,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	standing = p.Standing
 	growth := &growth{inputs: o.Pipeline.Inputs, partitions: o.Pipeline.Partitions, topics: o.Connection.Client, log: o.Log}
+	eviction := &eviction{redis: o.Connection.Redis, log: o.Log}
 	listener, err := listen(o.Listen)
 	if err != nil {
 		return err
@@ -62,17 +64,32 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer stop()
 	var all errgroup.Group
 	all.Go(func() error {
-		err := serve(working, listener, handler(registry, &readiness{pipeline: p, growth: growth}))
+		err := serve(working, listener, handler(registry, &readiness{pipeline: p, growth: growth, eviction: eviction}))
 		if err != nil {
 			o.Log.Error("ending, since nobody could see how this worker is", zap.Error(err))
 			p.Drain()
 		}
 		return err
 	})
-	all.Go(func() error { return growth.watch(working) })
+	all.Go(func() error { return every(working, growthInterval, growth.look) })
+	all.Go(func() error { return every(working, evictionInterval, eviction.look) })
 	err = p.Serve(working, members)
 	end()
 	return errors.Join(err, ignoreCanceled(all.Wait()))
+}
+
+// every looks at something again and again until ctx ends.
+func every(ctx context.Context, interval time.Duration, look func(context.Context)) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		look(ctx)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 func ignoreCanceled(err error) error {
