@@ -1,15 +1,19 @@
 package verify
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // verifyExact judges a customer after a replay: the log alone says in which
 // order his records came and at which stream time.
 func (s *shard) verifyExact(c *customer) {
-	e := exact{s: s, c: c, p: newPerson()}
+	e := exact{s: s, c: c, p: newPerson(), taken: make([]int, len(s.v.Inputs))}
 	var tallies [outcomes]int64
 	for i := range c.facts {
 		f := &c.facts[i]
 		e.time(f.least)
+		e.taken[f.topic]++
 		result := e.p.take(s.v.rules, f, f.least)
 		tallies[result]++
 		s.counts[f.topic][outcomeNames[result]]++
@@ -35,8 +39,9 @@ type exact struct {
 	s      *shard
 	c      *customer
 	p      person
-	told   int  // changes held against the published ones
-	failed bool // one difference tells enough: what follows is moved by it
+	taken  []int // facts so far, by topic
+	told   int   // changes held against the published ones
+	failed bool  // one difference tells enough: what follows is moved by it
 }
 
 // causedBy is the move that an event makes at stream time s.
@@ -76,8 +81,14 @@ func (e *exact) moved(m *move, f *fact) {
 		e.differ(what, string(t.value), string(want))
 		return
 	}
-	if f != nil && (t.position.offsets[f.topic] != f.offset+1 || t.position.clock != m.at) {
-		e.differ("tidemark-at of "+what, t.position.String(), fmt.Sprintf("offset %d of %s at %s", f.offset+1, e.s.v.Inputs[f.topic], when(m.at)))
+	at := "tidemark-at of " + what
+	switch {
+	case f != nil && (t.position.offsets[f.topic] != f.offset+1 || t.position.clock != m.at):
+		e.differ(at, t.position.String(), fmt.Sprintf("offset %d of %s at %s", f.offset+1, e.s.v.Inputs[f.topic], when(m.at)))
+	case !e.s.hash.known(&t.position):
+		e.differ(at, t.position.String(), "a place that the stored state has come to")
+	case !slices.Equal(t.need, e.taken): // whoever reads the log again from there would count records twice, or not at all
+		e.differ(at, t.position.String(), fmt.Sprintf("a place behind %d of his records, not %d, by topic", e.taken, t.need))
 	}
 }
 

@@ -187,6 +187,8 @@ func plantedInRedis() []planted {
 	return []planted{
 		{name: "a changed amount", redis: edit(buyer, func(p *profile.Profile) { p.Orders[0].Amount++ }), says: `order "o1"`},
 		{name: "an order's time", redis: edit(buyer, func(p *profile.Profile) { p.Orders[0].Time-- }), says: `order "o1"`},
+		{name: "an order's latest event", redis: edit(buyer, func(p *profile.Profile) { p.Orders[0].LastAt++ }), says: `order "o1"`},
+		{name: "the time of an amount", redis: edit(buyer, func(p *profile.Profile) { p.Orders[0].AmountAt++ }), says: `order "o1"`},
 		{name: "a refund's amount", redis: edit(buyer, func(p *profile.Profile) { p.Orders[1].Refunds[0].Amount = 400 }), says: `order "o2"`},
 		{name: "a lost order", redis: edit(buyer, func(p *profile.Profile) { p.Orders = p.Orders[:2] }), says: `order "o3"`},
 		{name: "a lost refund", redis: edit(waiting, func(p *profile.Profile) { p.Orders = nil; p.FirstSeen, p.LastSeen = 1, 1 }), says: `order "o9"`},
@@ -312,9 +314,17 @@ func plantedInTheTopic() []planted {
 			return of(r, buyer, "2")
 		}), says: "change"},
 		{name: "a position ahead", topic: header("tidemark-at", `{"offsets":{"clicks":1,"purchases":900},"stream_time":"2025-01-02T10:00:00.000Z"}`), says: "tidemark-at"},
+		{name: "a deadline's position behind what came before it", topic: alter(func(r *sink.Record) bool {
+			setHeader(r, "tidemark-at", `{"offsets":{"clicks":0,"purchases":0},"stream_time":"2025-08-01T00:00:00.000Z"}`)
+			return bytes.Contains(r.Value, []byte(`"kind":"timer"`))
+		}), says: "change"},
 		{name: "no position", topic: header("tidemark-at", ``), says: "header tidemark-at"},
 		{name: "another namespace", topic: header("ce_source", "tidemark/other"), says: "header ce_source"},
 		{name: "another subject", topic: header("ce_subject", "c-none"), says: "header ce_subject"},
+		{name: "another id in front", topic: header("ce_id", "0123456789abcdef0123456789abcdef"), says: "header ce_id"},
+		{name: "another type", topic: header("ce_type", "tidemark.other"), says: "header ce_type"},
+		{name: "another version of CloudEvents", topic: header("ce_specversion", "0.3"), says: "header ce_specversion"},
+		{name: "another content type", topic: header("content-type", "text/plain"), says: "header content-type"},
 		{name: "another key", topic: alter(func(r *sink.Record) bool { r.Key = []byte("c-none"); return true }), says: "its key is"},
 		{name: "versions swapped", topic: func(all []sink.Record) []sink.Record {
 			all = slices.Clone(all)
@@ -385,6 +395,29 @@ func TestWhatIsPlantedInTheChangesIsFound(t *testing.T) {
 			require.False(t, report.Good())
 		})
 	}
+}
+
+// A customer of whom a change is missing stands where the one before it led: that
+// his deadline has still to come is no excuse.
+func TestAChangeThatIsMissingAfterARollbackIsFound(t *testing.T) {
+	w := newWorld(t)
+	w.feed(story()...)
+	w.replay(at(t, "2025-02-01T00:00:00Z"))
+	buyer := neighbours(1)[0]
+	all := w.published()
+	all[theShard] = drop(func(_ int, r *sink.Record) bool {
+		return string(r.Key) == buyer && bytes.Contains(r.Value, []byte(`"version":2,`))
+	})(all[theShard])
+	w.publish(all)
+	w.edit(buyer, func(p *profile.Profile) {
+		p.Segment, p.Since, p.Version = segment.Potential, at(t, "2025-01-01T10:00:00Z"), 1
+	})
+	w.rewind()
+	o := w.options()
+	o.Changes = doctored
+	report, err := verify.Run(t.Context(), o)
+	require.NoError(t, err)
+	requireFound(t, report, `segment: "potential", expected "loyal"`)
 }
 
 // rewind makes the shard one that had adopted customers, so that what was
