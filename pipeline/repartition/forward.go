@@ -108,7 +108,7 @@ func (s *stage) uncommitted(err error) error {
 			kafka.NotCoordinatorForGroup, kafka.GroupCoordinatorNotAvailable, kafka.GroupLoadInProgress:
 		default:
 			if !source.Temporary(err) {
-				return fmt.Errorf("committing offsets to group %s: %w", s.Group, err)
+				return fmt.Errorf("committing offsets to group %s: %w", s.Group, s.explain(err))
 			}
 		}
 	}

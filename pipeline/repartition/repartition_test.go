@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
@@ -119,6 +121,17 @@ func (r *running) finish(t *testing.T) Summary {
 	require.NoError(t, r.err)
 	require.Less(t, time.Since(began), 20*time.Second)
 	return r.summary
+}
+
+// ends waits until it ends by itself, and returns the error.
+func (r *running) ends(t *testing.T) error {
+	t.Helper()
+	select {
+	case <-r.over:
+	case <-soon(t).Done():
+		require.Fail(t, "it goes on")
+	}
+	return r.err
 }
 
 // records returns what the topic holds, by partition.
@@ -454,5 +467,140 @@ func TestTopicsThatAreMissing(t *testing.T) {
 		r := w.start(edit)
 		<-r.over
 		require.ErrorContains(t, r.err, "none")
+	}
+}
+
+// fetched is a partition's answer with clicks of these times.
+func fetched(t *testing.T, partition int32, lastStable int64, times ...int64) *source.Fetched {
+	var b recordbatch.Builder
+	b.Start(nil, recordbatch.Options{})
+	for n, at := range times {
+		b.Add(at, nil, []byte(click(int(partition), n)), nil)
+	}
+	raw, err := b.Finish()
+	require.NoError(t, err)
+	return &source.Fetched{Topic: "old", Partition: partition, Raw: raw, LastStable: lastStable}
+}
+
+// What was fetched and has to wait for an earlier partition is not committed: it
+// would be lost if another member went on from there.
+func TestWhatWaitsIsNotCommitted(t *testing.T) {
+	decoder, err := event.NewDecoder(policy.Default())
+	require.NoError(t, err)
+	s := &sorter{decoder: decoder, partitions: 1}
+	ahead, behind := newLane("old", 0, 0), newLane("old", 1, 0)
+	require.NoError(t, ahead.fill(fetched(t, 0, 3, 1000, 3000, 4000), s))
+	require.NoError(t, behind.fill(fetched(t, 1, 2, 2000), s)) // one more is to be had
+	b, err := merge([]*lane{ahead, behind}, s)
+	require.NoError(t, err)
+	require.Len(t, b.records[0], 2, "those of 1000 and 2000")
+	require.Equal(t, map[string]map[int]int64{"old": {0: 1, 1: 1}}, b.next)
+}
+
+// denied are letters that may not be written.
+type denied struct{}
+
+func (denied) Write(context.Context, []deadletter.Letter) error {
+	return fmt.Errorf("writing dead letters: %w", kafka.TopicAuthorizationFailed)
+}
+
+func TestALetterThatCannotBeWrittenIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.producer.Produce(soon(t), "older", 0, []sink.Record{{Value: []byte("{")}})
+	require.NoError(t, err)
+	r := w.start(func(o *Options) { o.Letters = denied{} })
+	require.ErrorIs(t, r.ends(t), kafka.TopicAuthorizationFailed)
+	require.Zero(t, r.summary.Rejected)
+	r = w.start(nil)
+	w.await("dead", 1)
+	require.Equal(t, Summary{Rejected: 1}, r.finish(t), "it was not committed")
+}
+
+// second fails once, on its second call.
+type second struct {
+	sink.Log
+	calls atomic.Int32
+}
+
+func (s *second) Produce(ctx context.Context, topic string, partition int32, records []sink.Record) (int64, error) {
+	if s.calls.Add(1) == 2 {
+		return 0, fmt.Errorf("no answer: %w", context.DeadlineExceeded)
+	}
+	return s.Log.Produce(ctx, topic, partition, records)
+}
+
+// Of what takes several requests, those that were acknowledged are not repeated.
+func TestWhatIsAcknowledgedIsSentOnce(t *testing.T) {
+	w := newWorld(t)
+	for n := range int32(4) { // of as many partitions, so that one batch has all
+		value := fmt.Appendf(nil, `{"id":"e-7-%d","type":"click","customer_id":"c-7","page":%q}`, n, strings.Repeat("x", 600<<10))
+		_, err := w.producer.Produce(soon(t), "old", n, []sink.Record{{Time: int64(n), Value: value}})
+		require.NoError(t, err)
+	}
+	r := w.start(func(o *Options) { o.Sink, o.ToEnd = &second{Log: w.producer}, true })
+	require.NoError(t, r.ends(t))
+	require.Equal(t, Summary{Forwarded: 4}, r.summary)
+	var ids []string
+	for _, r := range slices.Concat(w.records("purchases")...) {
+		ids = append(ids, string(r.Value[:len(`{"id":"e-7-0"`)]))
+	}
+	require.Equal(t, []string{`{"id":"e-7-0"`, `{"id":"e-7-1"`, `{"id":"e-7-2"`, `{"id":"e-7-3"`}, ids)
+}
+
+// What does not pass by itself ends it: tried again, it would go on for ever.
+func TestARightThatIsMissingEndsIt(t *testing.T) {
+	const topicDenied, groupDenied = 29, 30
+	for says, deny := range map[string]func(*kfake.Cluster){
+		"joining consumer group tidemark-shop-repartition-purchases": func(k *kfake.Cluster) {
+			k.ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				k.KeepControl()
+				res := r.ResponseKind().(*kmsg.JoinGroupResponse)
+				res.ErrorCode = groupDenied
+				return res, nil, true
+			})
+		},
+		"committing offsets to group tidemark-shop-repartition-purchases": func(k *kfake.Cluster) {
+			k.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				k.KeepControl()
+				res := r.ResponseKind().(*kmsg.OffsetCommitResponse)
+				for _, topic := range r.(*kmsg.OffsetCommitRequest).Topics {
+					one := kmsg.NewOffsetCommitResponseTopic()
+					one.Topic = topic.Topic
+					for _, p := range topic.Partitions {
+						answer := kmsg.NewOffsetCommitResponseTopicPartition()
+						answer.Partition, answer.ErrorCode = p.Partition, groupDenied
+						one.Partitions = append(one.Partitions, answer)
+					}
+					res.Topics = append(res.Topics, one)
+				}
+				return res, nil, true
+			})
+		},
+		"fetching old": func(k *kfake.Cluster) {
+			k.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				k.KeepControl()
+				res := r.ResponseKind().(*kmsg.FetchResponse)
+				for _, topic := range r.(*kmsg.FetchRequest).Topics {
+					one := kmsg.NewFetchResponseTopic()
+					one.Topic = topic.Topic
+					for _, p := range topic.Partitions {
+						answer := kmsg.NewFetchResponseTopicPartition()
+						answer.Partition, answer.ErrorCode = p.Partition, topicDenied
+						one.Partitions = append(one.Partitions, answer)
+					}
+					res.Topics = append(res.Topics, one)
+				}
+				return res, nil, true
+			})
+		},
+	} {
+		t.Run(says, func(t *testing.T) {
+			w := newWorld(t)
+			w.fill(5, 10, 0)
+			deny(w.servers.Kafka())
+			err := w.start(nil).ends(t)
+			require.ErrorContains(t, err, says)
+			require.ErrorContains(t, err, "docs/security.md")
+		})
 	}
 }

@@ -151,10 +151,20 @@ func (s *stage) next(ctx context.Context, group *kafka.ConsumerGroup) (*kafka.Ge
 			return nil, nil
 		case errors.Is(err, kafka.ErrGroupClosed):
 			return nil, fmt.Errorf("joining consumer group %s: %w", s.Group, err)
+		case source.Denied(err):
+			return nil, fmt.Errorf("joining consumer group %s: %w", s.Group, s.explain(err))
 		case failures%quietJoins == 0:
 			s.Log.Warn("joining the consumer group; trying again", zap.String("group", s.Group), zap.Error(err))
 		}
 	}
+}
+
+// explain says of an error of the group which right is missing.
+func (s *stage) explain(err error) error {
+	if errors.Is(err, kafka.GroupAuthorizationFailed) {
+		return s.Client.Observe(err, source.OnGroup("Read", s.Group))
+	}
+	return s.Client.Observe(err)
 }
 
 // leave gives the membership up, so that the others get the share at once.
