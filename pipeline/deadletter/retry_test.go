@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tidemark/tidemark/pipeline/embedded"
 	"github.com/tidemark/tidemark/pipeline/recordbatch"
@@ -23,6 +25,7 @@ import (
 // world is a broker with two inputs and dead letters.
 type world struct {
 	t        *testing.T
+	servers  *embedded.Servers
 	client   *source.Client
 	producer *sink.Producer
 }
@@ -34,7 +37,7 @@ func newWorld(t *testing.T) *world {
 	client, err := source.Open(source.Config{Brokers: servers.Brokers(), Topics: []string{"purchases", "clicks", "dead"}})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	return &world{t: t, client: client, producer: sink.New(client)}
+	return &world{t: t, servers: servers, client: client, producer: sink.New(client)}
 }
 
 func soon(t *testing.T) context.Context {
@@ -58,6 +61,18 @@ func (w *world) reject(topic string, number int32, reason string, rejectedAt int
 func (w *world) letter(l *Letter) {
 	w.t.Helper()
 	require.NoError(w.t, NewWriter(w.client, w.producer, "dead").Write(soon(w.t), []Letter{*l}))
+}
+
+// deleteLetters does to a partition of the dead letters what retention does.
+func (w *world) deleteLetters(number int32, before int64) {
+	w.t.Helper()
+	admin, err := kgo.NewClient(kgo.SeedBrokers(w.servers.Brokers()...))
+	require.NoError(w.t, err)
+	defer admin.Close()
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	req.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "dead", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: number, Offset: before}}}}
+	_, err = req.RequestWith(soon(w.t), admin)
+	require.NoError(w.t, err)
 }
 
 // holds returns what an input holds from an offset on: headers, key, value.
@@ -110,6 +125,7 @@ func TestTheTimeOfALetter(t *testing.T) {
 	w.reject("clicks", 0, "bad_value", 9000, sink.Record{Value: []byte("forwarded"), Time: 4000, Headers: forwarded})
 	w.reject("clicks", 0, "future_dated", 9000, sink.Record{Value: []byte("ahead"), Time: 4000, Headers: forwarded})
 	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 1, Reason: "bad_value", RejectedAt: 9000, Value: []byte("of another log")})
+	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 1, Reason: "bad_value", RejectedAt: 9000, Key: []byte("k"), Value: []byte("ahead")})
 	w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 77, Reason: "bad_value", RejectedAt: 9000, Value: []byte("of a longer log")})
 	gone := func(value, timestamp string) {
 		w.letter(&Letter{Topic: "clicks", Partition: 0, Offset: 78, Reason: "bad_value", RejectedAt: 9000, Value: []byte(value),
@@ -123,6 +139,7 @@ func TestTheTimeOfALetter(t *testing.T) {
 		"tidemark-timestamp=300 :forwarded",
 		":ahead", // or it would be dated into the future for ever
 		"tidemark-timestamp=9000 :of another log",
+		"tidemark-timestamp=9000 k:ahead", // of another customer's log
 		"tidemark-timestamp=9000 :of a longer log",
 		"tidemark-timestamp=300 :gone, forwarded",
 		"tidemark-timestamp=9000 :gone, forwarded from the future",
@@ -172,6 +189,46 @@ func TestHopelessLetters(t *testing.T) {
 	require.Equal(t, map[string]int{"too_late": 2}, done.Sent)
 	require.Empty(t, done.LeftOut)
 	require.Len(t, w.holds("purchases", 1, 5), 4)
+}
+
+// More than is held at once goes in several pieces, each letter in one of them.
+func TestManyLettersAreSentOnce(t *testing.T) {
+	w := newWorld(t)
+	const letters = 30
+	filler := strings.Repeat("x", 600<<10)
+	for i := range letters {
+		w.letter(&Letter{Topic: "purchases", Partition: int32(i % 3), Offset: int64(i), Reason: "malformed", Value: fmt.Appendf(nil, "%d %s", i, filler)})
+	}
+	require.Greater(t, letters*len(filler), flushBytes)
+	require.Equal(t, map[string]int{"malformed": letters}, w.retry(nil).Sent)
+	seen := map[string]int{}
+	for number := range int32(3) {
+		for _, text := range w.holds("purchases", number, 0) {
+			seen[text[:strings.LastIndex(text, " ")]]++
+		}
+	}
+	require.Len(t, seen, letters)
+	for text, times := range seen {
+		require.Equal(t, 1, times, text)
+	}
+}
+
+// Dead letters do not stay for ever.
+func TestLettersThatRetentionDeleted(t *testing.T) {
+	w := newWorld(t)
+	for i, value := range []string{"first", "second"} {
+		w.reject("purchases", 2, "malformed", 9000+int64(i), sink.Record{Key: []byte("k"), Value: []byte(value), Time: 4000})
+	}
+	lines := w.listed()
+	require.Len(t, lines, 2)
+	w.deleteLetters(0, 1)
+	require.Equal(t, lines[1:], w.listed())
+	require.Equal(t, 1, w.retry(nil).Total())
+
+	// One that was listed before may still be repaired, as what its line says.
+	repaired := strings.Replace(lines[0], `"first"`, `"mended"`, 1)
+	require.Equal(t, 1, w.retry(func(r *Retry) { r.Repaired = strings.NewReader(repaired) }).Total())
+	require.Equal(t, []string{"tidemark-timestamp=4000 k:second", "tidemark-timestamp=9000 k:mended"}, w.holds("purchases", 2, 2))
 }
 
 // Where it fails mid-way, what was acknowledged is told.
@@ -293,13 +350,14 @@ func TestARepairedLetterOfNowhere(t *testing.T) {
 		"partition 0 of dead holds no such letter at offset 1": func(l string) string {
 			return strings.Replace(l, `"offset":0,"rejected_at"`, `"offset":1,"rejected_at"`, 1)
 		},
-		"holds no such letter at offset 0": func(l string) string { return strings.Replace(l, "clicks", "purchases", 1) },
-		"unknown field \"Val\"":            func(l string) string { return strings.Replace(l, `"value"`, `"Val"`, 1) },
-		"write one on each line":           func(l string) string { return strings.TrimSpace(l) + l },
-		"is not a time":                    func(l string) string { return strings.Replace(l, "1970", "year", 1) },
-		"reason \"odd\" is none":           func(l string) string { return strings.Replace(l, "malformed", "odd", 1) },
-		"negative":                         func(l string) string { return strings.Replace(l, `"partition":0`, `"partition":-1`, 1) },
-		"key: illegal base64":              func(l string) string { return strings.Replace(l, `"key":null`, `"key":null,"key_base64":"%"`, 1) },
+		"holds no such letter at offset 0":                                     func(l string) string { return strings.Replace(l, "clicks", "purchases", 1) },
+		"partition 0 of dead holds no such letter at offset 0: change nothing": func(l string) string { return strings.Replace(l, "malformed", "bad_value", 1) },
+		"unknown field \"Val\"":                                                func(l string) string { return strings.Replace(l, `"value"`, `"Val"`, 1) },
+		"write one on each line":                                               func(l string) string { return strings.TrimSpace(l) + l },
+		"is not a time":                                                        func(l string) string { return strings.Replace(l, "1970", "year", 1) },
+		"reason \"odd\" is none":                                               func(l string) string { return strings.Replace(l, "malformed", "odd", 1) },
+		"negative":                                                             func(l string) string { return strings.Replace(l, `"partition":0`, `"partition":-1`, 1) },
+		"key: illegal base64":                                                  func(l string) string { return strings.Replace(l, `"key":null`, `"key":null,"key_base64":"%"`, 1) },
 		"as text and in base64": func(l string) string {
 			return strings.Replace(l, `"value":"{"`, `"value":"{","value_base64":"ew=="`, 1)
 		},

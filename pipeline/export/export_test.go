@@ -30,8 +30,14 @@ const (
 	since  = int64(1_767_225_600_000) // 2026-01-01
 )
 
-// store is a Redis with customers of two namespaces.
-func store(t *testing.T, customers map[string]segment.Segment) Options {
+// store is a Redis with customers of two namespaces; of the damaged ones nothing
+// can be read.
+func store(t *testing.T, customers map[string]segment.Segment, damaged ...string) Options {
+	o, _ := open(t, customers, damaged...)
+	return o
+}
+
+func open(t *testing.T, customers map[string]segment.Segment, damaged ...string) (Options, *redis.Client) {
 	mini := miniredis.RunT(t)
 	for i := range int32(shards) {
 		mini.HSet(keys.Of("shop", i).Shard(), "partitions", "3", "clock", fmt.Sprint(since+int64(i)))
@@ -50,9 +56,12 @@ func store(t *testing.T, customers map[string]segment.Segment) Options {
 		key := keys.Of("shop", partition.Murmur2.Partition(id, shards)).Customer(id)
 		require.NoError(t, mini.Set(key, string(p.Append(nil))))
 	}
+	for _, id := range damaged {
+		require.NoError(t, mini.Set(keys.Of("shop", partition.Murmur2.Partition(id, shards)).Customer(id), "no line"))
+	}
 	r := redis.NewClient(&redis.Options{Addr: mini.Addr(), DisableIdentity: true})
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
-	return Options{Namespace: namespace.Open(r, "shop"), Client: client.New(r, "shop"), Format: JSONL}
+	return Options{Namespace: namespace.Open(r, "shop"), Client: client.New(r, "shop"), Format: JSONL}, r
 }
 
 func export(t *testing.T, o Options) []string {
@@ -119,6 +128,49 @@ func TestManyCustomers(t *testing.T) {
 	require.Equal(t, int64(5000), told[len(told)-1])
 }
 
+// pages makes two answers of each scan's one, as a Redis with many keys does.
+type pages struct {
+	rest []string
+}
+
+func (p *pages) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (p *pages) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (p *pages) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		scan, ok := cmd.(*redis.ScanCmd)
+		if !ok {
+			return next(ctx, cmd)
+		}
+		if scan.Args()[1] != uint64(0) {
+			scan.SetVal(p.rest, 0)
+			return nil
+		}
+		err := next(ctx, cmd)
+		all, _ := scan.Val()
+		p.rest = all[len(all)/2:]
+		scan.SetVal(all[:len(all)/2], 1)
+		return err
+	}
+}
+
+func TestEveryAnswerOfRedisIsListed(t *testing.T) {
+	all := map[string]segment.Segment{}
+	for i := range 100 {
+		all[fmt.Sprintf("c-%d", i)] = segment.Edge
+	}
+	o, r := open(t, all)
+	r.AddHook(&pages{})
+	var told []int64
+	o.Progress = func(read int64) { told = append(told, read) }
+	require.Len(t, export(t, o), 100)
+	require.Len(t, told, 2)
+	require.EqualValues(t, 100, told[1])
+}
+
 func TestWhatEndsAnExport(t *testing.T) {
 	o := store(t, stories)
 	full := errors.New("no space left")
@@ -134,6 +186,11 @@ func TestWhatEndsAnExport(t *testing.T) {
 	_, err := Run(over, o)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "exporting the segments")
+
+	o = store(t, stories, "c-9")
+	o.Line = func([]byte) error { return nil }
+	_, err = Run(t.Context(), o)
+	require.ErrorContains(t, err, `customer "c-9"`, "a list that lacks somebody must not look like a whole one")
 
 	_, err = ParseFormat("xml")
 	require.ErrorContains(t, err, "write jsonl or csv")

@@ -2,6 +2,7 @@ package namespace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -80,11 +81,15 @@ func TestANameIsNoPattern(t *testing.T) {
 }
 
 func TestInspect(t *testing.T) {
-	_, r := server(t)
+	mini, r := server(t)
+	last := keys.Of("shop", 2) // its timers were armed, and its hash is lost
+	_, err := mini.ZAdd(last.Timers(), 1, "b")
+	require.NoError(t, err)
+	require.NoError(t, mini.Set(last.Outbox(), "123"))
 	told := int64(0)
 	report, err := Open(r, "shop").Inspect(t.Context(), func(keys int64) { told = keys })
 	require.NoError(t, err)
-	require.Equal(t, int64(customers+8), told)
+	require.Equal(t, int64(customers+10), told)
 	require.Equal(t, policy.Default().Version(), report.Policy)
 	require.Contains(t, report.Document, `partitioner="murmur2"`)
 	require.Equal(t, int32(3), report.Partitions)
@@ -92,8 +97,8 @@ func TestInspect(t *testing.T) {
 	require.Equal(t, "1970-01-01T00:00:00.000Z", *report.Earliest)
 	require.Equal(t, "1970-01-01T00:00:01.000Z", *report.Latest)
 	require.Equal(t, map[string]int64{"loyal": 4, "potential": 0, "edge": 14, "churned": 0}, report.Segments)
-	require.Equal(t, int64(2), report.Timers)
-	require.Equal(t, int64(10), report.Outbox)
+	require.Equal(t, int64(3), report.Timers)
+	require.Equal(t, int64(13), report.Outbox)
 	require.Equal(t, int64(customers), report.Customers)
 	require.True(t, report.Measured)
 	require.Positive(t, report.PerCustomer)
@@ -103,8 +108,10 @@ func TestInspect(t *testing.T) {
 		byKind[k.Kind] = k
 	}
 	require.Equal(t, int64(samples), byKind[Customers].Sampled, "some are enough")
-	require.Greater(t, byKind[Customers].Bytes, int64(customers)*int64(len("value")))
-	for kind, n := range map[Kind]int64{Customers: customers, Timers: 2, Outboxes: 2, Shards: 2, Itself: 1, Unknown: 1} {
+	one, err := r.MemoryUsage(t.Context(), keys.Of("shop", 0).Customer("c:{0}")).Result()
+	require.NoError(t, err)
+	require.InEpsilon(t, customers*one, byKind[Customers].Bytes, 0.1, "of all, not of the sample")
+	for kind, n := range map[Kind]int64{Customers: customers, Timers: 3, Outboxes: 3, Shards: 2, Itself: 1, Unknown: 1} {
 		require.Equal(t, n, byKind[kind].Keys, kind)
 		require.Positive(t, byKind[kind].Bytes, kind)
 	}
@@ -239,4 +246,91 @@ func TestAWorkerIsNoticed(t *testing.T) {
 	_, err = n.heads(writing, 3)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, n.Watch(writing, time.Hour), context.Canceled)
+}
+
+// hook stands between a client and its Redis.
+type hook struct {
+	scan     func(cmd *redis.ScanCmd) (answered bool)
+	pipeline func(all []redis.Cmder) error
+	after    func()
+}
+
+func (h *hook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if scan, ok := cmd.(*redis.ScanCmd); ok && h.scan != nil && h.scan(scan) {
+			return nil
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, all []redis.Cmder) error {
+		if h.pipeline != nil {
+			if err := h.pipeline(all); err != nil {
+				return err
+			}
+		}
+		err := next(ctx, all)
+		if h.after != nil {
+			h.after()
+		}
+		return err
+	}
+}
+
+// Redis answers with no key at all where those it looked at are others', and with
+// a cursor: that is no end.
+func TestAnAnswerWithoutKeysIsNotTheLast(t *testing.T) {
+	mini, r := server(t)
+	const further = 77
+	r.AddHook(&hook{scan: func(cmd *redis.ScanCmd) bool {
+		switch cmd.Args()[1] {
+		case uint64(0):
+			cmd.SetVal(nil, further)
+			return true
+		case uint64(further):
+			cmd.Args()[1] = uint64(0)
+		}
+		return false
+	}})
+	seen := 0
+	require.NoError(t, Open(r, "shop2").Customers(t.Context(), func(ids []string) error {
+		seen += len(ids)
+		return nil
+	}))
+	require.Equal(t, 1, seen)
+	require.ErrorIs(t, Open(r, "shop2").Leftovers(t.Context()), ErrLeftovers)
+	deleted, err := Open(r, "shop2").Delete(t.Context(), func(int64) {})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, deleted)
+	require.NotContains(t, mini.Keys(), keys.Of("shop2", 0).Customer("a"))
+}
+
+func TestAShardThatBeginsIsNoticed(t *testing.T) {
+	mini, r := server(t)
+	r.AddHook(&hook{after: func() { mini.HSet(keys.Of("shop", 2).Shard(), "head", "x:1") }})
+	err := Open(r, "shop").Watch(t.Context(), time.Millisecond)
+	require.ErrorIs(t, err, ErrActive)
+	require.ErrorContains(t, err, "shard 2 was written to")
+}
+
+// What Redis would not delete is not told as deleted, and the namespace stays
+// marked.
+func TestADeleteThatFailsIsNoSuccess(t *testing.T) {
+	mini, r := server(t)
+	away := errors.New("away")
+	r.AddHook(&hook{pipeline: func(all []redis.Cmder) error {
+		if all[0].Name() == "unlink" {
+			return away
+		}
+		return nil
+	}})
+	deleted, err := Open(r, "shop").Delete(t.Context(), func(int64) {})
+	require.ErrorIs(t, err, away)
+	require.ErrorContains(t, err, "deleting namespace shop")
+	require.Zero(t, deleted)
+	require.Equal(t, "1", mini.HGet(keys.Namespace("shop"), store.Deleted))
 }

@@ -3,11 +3,13 @@ package preflight
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -309,13 +311,17 @@ func TestALogThatNoLongerReachesBack(t *testing.T) {
 			w.deleteRecords(topic, partition, 1)
 		}
 	}
-	require.NoError(t, w.redis().HSet(t.Context(), keys.Of("shop", 2).Shard(), "head", "x:1", "pub", 3, "next:clicks", 4, "next:purchases", 2).Err())
+	require.NoError(t, w.redis().HSet(t.Context(), keys.Of("shop", 2).Shard(), "head", "x:1", "pub", 3, "next:clicks", 4, "next:purchases", 1).Err())
 	require.Equal(t, map[string]string{
 		"log-truncated":     "topic purchases begins at offset 1 in partition 0, but 0 is needed (so in 1 more partition)\n",
 		"log-shorter":       "topic clicks ends at offset 0 in partition 2, but was consumed up to 4\n",
 		"changes-truncated": "changes topic changes begins at offset 1 in partition 0, but 0 is needed (so in 1 more partition)\n",
 		"changes-shorter":   "changes topic changes ends at offset 2 in partition 2, but was acknowledged up to 3\n",
 	}, w.refused())
+
+	n, err := w.redis().Exists(t.Context(), keys.Namespace("shop")).Result()
+	require.NoError(t, err)
+	require.Zero(t, n, "a refused start stores nothing")
 
 	w.config.AcceptTruncated = true
 	require.Equal(t, map[string]string{
@@ -414,6 +420,22 @@ func TestSettingsAreAskedForAgainWhileABrokerIsSilent(t *testing.T) {
 	require.Len(t, found, 4)
 }
 
+// A log whose bounds nobody tells is not one that reaches back: where no broker is
+// silent, somebody has to look.
+func TestALogThatDoesNotTellItsBoundsIsAnError(t *testing.T) {
+	w := newWorld(t)
+	w.topics()
+	w.servers.Kafka().ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		w.servers.Kafka().KeepControl()
+		return nil, errors.New("connection lost"), true
+	})
+	_, err := w.check()
+	require.ErrorContains(t, err, "asking for the bounds of ")
+	n, err := w.redis().Exists(t.Context(), keys.Namespace("shop")).Result()
+	require.NoError(t, err)
+	require.Zero(t, n, "a start that ended stores nothing")
+}
+
 func TestBrokersNoneOfWhichAnswersAreAnError(t *testing.T) {
 	w := newWorld(t)
 	w.topics()
@@ -425,6 +447,50 @@ func TestBrokersNoneOfWhichAnswersAreAnError(t *testing.T) {
 	})
 	_, err := w.check()
 	require.ErrorContains(t, err, "asking Kafka at "+w.servers.Brokers()[0]+" for its versions")
+}
+
+// A worker who lacks a right is told of it by its name before he starts.
+func TestARightInKafkaThatIsMissing(t *testing.T) {
+	allowed := func(resource kmsg.ACLResourceType, name string, operations ...kmsg.ACLOperation) (acls []kfake.ACL) {
+		for _, operation := range operations {
+			acls = append(acls, kfake.ACL{Resource: resource, Name: name, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: operation, Allow: true})
+		}
+		return acls
+	}
+	const topic, read, write, configs = kmsg.ACLResourceTypeTopic, kmsg.ACLOperationRead, kmsg.ACLOperationWrite, kmsg.ACLOperationDescribeConfigs
+	all := map[string][]kfake.ACL{
+		"Read on topic purchases":     allowed(topic, "purchases", read),
+		"Read on topic clicks":        allowed(topic, "clicks", read),
+		"Read on topic changes":       allowed(topic, "changes", read),
+		"Write on topic changes":      allowed(topic, "changes", write),
+		"Write on topic dead":         allowed(topic, "dead", write),
+		"Read on group tidemark-shop": allowed(kmsg.ACLResourceTypeGroup, "tidemark-shop", read),
+		"":                            slices.Concat(allowed(topic, "purchases", configs), allowed(topic, "clicks", configs), allowed(topic, "changes", configs), allowed(topic, "dead", configs)),
+	}
+	for lacking := range all {
+		t.Run(lacking, func(t *testing.T) {
+			var granted []kfake.ACL
+			for right, acls := range all {
+				if right != lacking || right == "" {
+					granted = append(granted, acls...)
+				}
+			}
+			k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "admin", "admin"),
+				kfake.User("PLAIN", "worker", "secret", granted...))
+			require.NoError(t, err)
+			defer k.Close()
+			w := newWorld(t)
+			w.config.Servers.Kafka = source.Config{Brokers: k.ListenAddrs(), SASL: plain.Mechanism{Username: "worker", Password: "secret"}, User: "worker"}
+			for _, name := range []string{"purchases", "clicks", "changes", "dead"} {
+				require.NoError(t, k.CreateTopic(name, 3, map[string]string{"max.message.bytes": map[bool]string{true: "2000000", false: "1000000"}[name == "dead"]}))
+			}
+			if lacking == "" {
+				w.passes()
+				return
+			}
+			require.Equal(t, map[string]string{"kafka-rights": "User:worker lacks " + lacking + "\n"}, w.refused())
+		})
+	}
 }
 
 // adminClient asks what the engine itself never does.

@@ -196,3 +196,49 @@ func TestWhatMayNotBeWrittenWhenItLeavesStays(t *testing.T) {
 	require.EqualValues(t, 1, base)
 	require.EqualValues(t, 1, requests.Load())
 }
+
+// A connection may take as long as it likes: what may be written is asked when
+// there is one.
+func TestWhatMayBeWrittenIsAskedWithTheConnectionAtHand(t *testing.T) {
+	p, k := producer(t, 1)
+	var connected atomic.Bool
+	k.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+		connected.Store(true) // until this is answered nobody knows where to send it
+		return nil, nil, false
+	})
+	_, err := p.ProduceIf(soon(t), topic, 0, []Record{{}}, connected.Load)
+	require.NoError(t, err, "it was asked too early")
+}
+
+func TestWhatIsCompressedIsSmaller(t *testing.T) {
+	p, _ := producer(t, 1)
+	value := make([]byte, 100_000)
+	_, err := New(p.client, Compress(recordbatch.LZ4)).Produce(soon(t), topic, 0, []Record{{Value: value}})
+	require.NoError(t, err)
+	answers, err := p.client.Fetch(soon(t), []source.Position{{Topic: topic, MaxBytes: 1 << 20}}, time.Second, 1<<20)
+	require.NoError(t, err)
+	require.Less(t, len(answers[0].Raw), len(value)/10)
+	var r recordbatch.Reader
+	var rec recordbatch.Record
+	r.Reset(answers[0].Raw, 0, nil)
+	ok, err := r.Next(&rec)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, value, rec.Value)
+}
+
+// Whatever else the answer says: one with an error is no acknowledgement.
+func TestAnAnswerWithAnErrorIsNoAcknowledgement(t *testing.T) {
+	p, k := producer(t, 1)
+	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		res := r.ResponseKind().(*kmsg.ProduceResponse)
+		one, answer := kmsg.NewProduceResponseTopic(), kmsg.NewProduceResponseTopicPartition()
+		answer.ErrorCode, answer.BaseOffset = int16(kafka.NotEnoughReplicasAfterAppend), 7
+		one.Topic, one.Partitions = topic, append(one.Partitions, answer)
+		res.Topics = append(res.Topics, one)
+		return res, nil, true
+	})
+	_, err := p.Produce(soon(t), topic, 0, []Record{{}})
+	require.ErrorIs(t, err, kafka.NotEnoughReplicasAfterAppend)
+	require.True(t, source.Temporary(err))
+}

@@ -1,10 +1,12 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,14 +17,15 @@ import (
 
 // script answers one request after the other; after its end everything is good.
 type script struct {
-	most    int // records that the topic takes at once
+	most    int   // records that the topic takes at once
+	large   error // what it says to more
 	answers []error
 	sent    []int // records of each request that was good
 }
 
 func (s *script) Produce(_ context.Context, _ string, _ int32, records []Record) (int64, error) {
 	if s.most > 0 && len(records) > s.most {
-		return 0, fmt.Errorf("writing: %w", kafka.MessageSizeTooLarge)
+		return 0, fmt.Errorf("writing: %w", cmp.Or[error](s.large, kafka.MessageSizeTooLarge))
 	}
 	if len(s.answers) > 0 {
 		err := s.answers[0]
@@ -37,20 +40,22 @@ func (s *script) Produce(_ context.Context, _ string, _ int32, records []Record)
 
 func TestSendTakesWhatTheTopicTakes(t *testing.T) {
 	records := make([]Record, 10)
-	log := &script{most: 3}
-	n, err := Send(t.Context(), log, "t", 0, records)
-	require.NoError(t, err)
-	require.Equal(t, 10, n)
-	sum := 0
-	for _, sent := range log.sent {
-		require.LessOrEqual(t, sent, 3)
-		sum += sent
+	for _, large := range []error{kafka.MessageSizeTooLarge, kafka.RecordListTooLarge} { // of a record, of a segment
+		log := &script{most: 3, large: large}
+		n, err := Send(t.Context(), log, "t", 0, records)
+		require.NoError(t, err)
+		require.Equal(t, 10, n)
+		sum := 0
+		for _, sent := range log.sent {
+			require.LessOrEqual(t, sent, 3)
+			sum += sent
+		}
+		require.Equal(t, 10, sum)
 	}
-	require.Equal(t, 10, sum)
 
 	large := []Record{{Value: make([]byte, 700<<10)}, {Value: make([]byte, 700<<10)}}
-	log = &script{}
-	_, err = Send(t.Context(), log, "t", 0, large)
+	log := &script{}
+	_, err := Send(t.Context(), log, "t", 0, large)
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 1}, log.sent, "about 1 MiB at once")
 }
@@ -92,6 +97,11 @@ func TestPatience(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []int{2}, log.sent)
 		require.Equal(t, 350*time.Millisecond, time.Since(began), "50, 100, 200")
+
+		began = time.Now()
+		_, err = Patient(&script{answers: slices.Repeat([]error{io.EOF}, 106)}).Produce(t.Context(), "t", 0, nil)
+		require.NoError(t, err)
+		require.Equal(t, 3150*time.Millisecond+100*longestPause, time.Since(began), "back soon after a long time away")
 
 		_, err = Patient(&script{answers: []error{kafka.TopicAuthorizationFailed}}).Produce(t.Context(), "t", 0, nil)
 		require.ErrorIs(t, err, kafka.TopicAuthorizationFailed, "it does not pass")

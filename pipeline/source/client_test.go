@@ -16,6 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"github.com/segmentio/kafka-go/protocol/produce"
 	"github.com/segmentio/kafka-go/protocol/rawproduce"
 	"github.com/stretchr/testify/require"
@@ -90,7 +91,7 @@ func firstValue(t *testing.T, f Fetched) string {
 }
 
 func TestOneRequestToEachLeader(t *testing.T) {
-	const brokers, partitions = 3, 12
+	const brokers, partitions, room = 3, 12, 64 << 20
 	k := cluster(t, brokers, partitions)
 	c := open(t, k.ListenAddrs()...)
 	for p := range int32(partitions) {
@@ -104,12 +105,15 @@ func TestOneRequestToEachLeader(t *testing.T) {
 		for _, t := range req.Topics {
 			asked.Add(int32(len(t.Partitions)))
 		}
+		if req.MaxBytes > room/brokers {
+			t.Errorf("%d bytes of one broker, where all may give %d", req.MaxBytes, room)
+		}
 		if req.SessionEpoch != -1 || req.IsolationLevel != 1 {
 			t.Errorf("session %d, isolation %d", req.SessionEpoch, req.IsolationLevel)
 		}
 		return nil, nil, false
 	})
-	answers, err := c.Fetch(soon(t), positions(partitions), 0, 64<<20)
+	answers, err := c.Fetch(soon(t), positions(partitions), 0, room)
 	require.NoError(t, err)
 	require.Len(t, answers, partitions)
 	for p, f := range answers {
@@ -472,4 +476,45 @@ func produceRequest(partition int32, raw []byte) *rawproduce.Request {
 			RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(raw)},
 		}},
 	}}}
+}
+
+// One request asks for the partitions of many topics, which have the same numbers.
+func TestTopicsAreToldApart(t *testing.T) {
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topic, "clicks"))
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	c, err := Open(Config{Brokers: k.ListenAddrs(), Topics: []string{topic, "clicks"}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	write(t, c, 0, "p0")
+	write(t, c, 1, "p1")
+	at := []Position{{Topic: "clicks", MaxBytes: 1 << 20}, {Topic: topic, Partition: 1, MaxBytes: 1 << 20},
+		{Topic: "clicks", Partition: 1, MaxBytes: 1 << 20}, {Topic: topic, MaxBytes: 1 << 20}}
+	for range at { // whoever goes first
+		answers, err := c.Fetch(soon(t), at, 0, 1<<20)
+		require.NoError(t, err)
+		require.Len(t, answers, len(at))
+		require.Empty(t, answers[0].Raw)
+		require.Equal(t, "p1", firstValue(t, answers[1]))
+		require.Empty(t, answers[2].Raw)
+		require.Equal(t, "p0", firstValue(t, answers[3]))
+	}
+}
+
+// A network that was cut tells nobody; the caller's context has no end.
+func TestAnAnswerThatDoesNotComeIsNotWaitedForForEver(t *testing.T) {
+	k := cluster(t, 1, 1)
+	c := open(t, k.ListenAddrs()...)
+	_, err := c.Partitions(soon(t), topic)
+	require.NoError(t, err)
+	silence := make(chan struct{})
+	t.Cleanup(func() { close(silence) })
+	k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.SleepControl(func() { <-silence })
+		return nil, nil, false
+	})
+	req := &listoffsets.Request{ReplicaID: -1, Topics: []listoffsets.RequestTopic{{Topic: topic, Partitions: []listoffsets.RequestPartition{{CurrentLeaderEpoch: -1, Timestamp: latest}}}}}
+	_, err = c.RoundTrip(context.Background(), req, 100*time.Millisecond-answerTimeout)
+	require.ErrorIs(t, err, errSilent)
+	require.True(t, Temporary(err))
 }

@@ -2,14 +2,19 @@ package topics
 
 import (
 	"context"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/pipeline/embedded"
 	"github.com/tidemark/tidemark/pipeline/source"
@@ -71,7 +76,12 @@ func TestCreatedTopicsAreAsTheyShouldBe(t *testing.T) {
 // that were created a moment ago.
 func TestDeadLettersTakeWhatNewInputsTake(t *testing.T) {
 	servers, client := cluster(t)
+	answers := 0
 	servers.Kafka().ControlKey(int16(kmsg.DescribeConfigs), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		servers.Kafka().KeepControl()
+		if answers++; answers > 2 {
+			return nil, nil, false
+		}
 		res := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
 		for _, asked := range r.(*kmsg.DescribeConfigsRequest).Resources {
 			one := kmsg.NewDescribeConfigsResponseResource()
@@ -161,5 +171,112 @@ func TestAWishForPartitions(t *testing.T) {
 	for _, f := range findings[1:] {
 		require.Equal(t, Missing, f.Code)
 		require.Equal(t, "6", f.Should)
+	}
+}
+
+// A partition count cannot be lowered, so nothing is created beside one that
+// does not fit.
+func TestNothingIsCreatedBesideWhatDoesNotFit(t *testing.T) {
+	for name, says := range map[string]string{"purchases": "purchases has 4", "changes": "changes has 4"} {
+		servers, client := cluster(t)
+		require.NoError(t, servers.Kafka().CreateTopic(name, 4, nil))
+		created, err := use.Create(soon(t), client, 5, -1)
+		require.ErrorContains(t, err, says+": inputs and changes need the same number, so nothing was created")
+		require.Empty(t, created)
+		found, err := Describe(soon(t), client, use.Names())
+		require.NoError(t, err)
+		for _, topic := range found {
+			require.Equal(t, topic.Name == name, topic.Exists(), topic.Name)
+		}
+	}
+	servers, client := cluster(t)
+	require.NoError(t, servers.Kafka().CreateTopic("dead", 4, nil))
+	created, err := use.Create(soon(t), client, 5, -1)
+	require.NoError(t, err, "dead letters may have any")
+	require.ElementsMatch(t, []string{"clicks", "purchases", "changes"}, created)
+}
+
+// Of two who create at once each finds what it needs.
+func TestSomebodyElseIsFaster(t *testing.T) {
+	servers, client := cluster(t)
+	other, err := source.Open(source.Config{Brokers: servers.Brokers(), Topics: use.Names()})
+	require.NoError(t, err)
+	t.Cleanup(other.Close)
+	k := servers.Kafka()
+	var requests atomic.Int32
+	asked, done := make(chan struct{}), make(chan struct{})
+	k.ControlKey(int16(kmsg.CreateTopics), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if requests.Add(1) == 1 {
+			close(asked)
+			k.SleepControl(func() { <-done })
+		}
+		return nil, nil, false
+	})
+	var late []string
+	var slower errgroup.Group
+	slower.Go(func() (err error) { late, err = use.Create(soon(t), client, 5, -1); return err })
+	<-asked
+	created, err := use.Create(soon(t), other, 5, -1)
+	close(done)
+	require.NoError(t, err)
+	require.Len(t, created, 4)
+	require.NoError(t, slower.Wait())
+	require.Empty(t, late)
+}
+
+func TestReplicasAreThoseAskedFor(t *testing.T) {
+	k, err := kfake.NewCluster(kfake.NumBrokers(3))
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	client, err := source.Open(source.Config{Brokers: k.ListenAddrs(), Topics: use.Names()})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	_, err = use.Create(soon(t), client, 5, 2)
+	require.NoError(t, err)
+	found, err := Describe(soon(t), client, use.Names())
+	require.NoError(t, err)
+	for _, topic := range found {
+		require.Equal(t, 2, topic.Replicas, topic.Name)
+	}
+}
+
+// A topic that may not be looked at is not one that is missing, which somebody
+// would create.
+func TestATopicThatMayNotBeDescribed(t *testing.T) {
+	k, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, use.Names()...), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("PLAIN", "admin", "admin"), kfake.User("PLAIN", "worker", "secret"))
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	client, err := source.Open(source.Config{Brokers: k.ListenAddrs(), Topics: use.Names(), SASL: plain.Mechanism{Username: "worker", Password: "secret"}, User: "worker"})
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	_, err = Describe(soon(t), client, use.Names())
+	require.ErrorContains(t, err, "for topic clicks: ")
+	require.ErrorContains(t, err, "User:worker lacks Describe on topic clicks")
+}
+
+func TestHowLongIsLongEnough(t *testing.T) {
+	needed := use.Policy.Horizon() + policy.Grace
+	for _, c := range []struct {
+		ms, cleanup string
+		retention   Level
+		cleaned     Level
+	}{
+		{strconv.FormatInt(needed, 10), "delete", Good, Good},
+		{strconv.FormatInt(needed-1, 10), "delete", Advice, Good},
+		{"-1", "compact,delete", Good, Wrong},
+		{"-1", "", Good, Good}, // nothing is cleaned up
+	} {
+		described := []Topic{{Name: "clicks", Partitions: 1, settings: map[string]string{retention: c.ms, cleanup: c.cleanup}},
+			{Name: "purchases"}, {Name: "changes"}, {Name: "dead"}}
+		levels := map[string]Level{}
+		for _, f := range use.Judge(described, 0) {
+			if f.Topic == "clicks" {
+				levels[f.Property] = f.Level
+			}
+		}
+		require.Equal(t, c.retention, levels["retention"], c.ms)
+		require.Equal(t, c.cleaned, levels["clean-up"], c.cleanup)
 	}
 }

@@ -101,6 +101,12 @@ func TestAShardWithoutAnEventHasNoTime(t *testing.T) {
 	got, err := client.New(s.redis, "shop").Get(t.Context(), "c-1")
 	require.NoError(t, err)
 	require.Equal(t, client.Customer{ID: "c-1"}, got)
+
+	// A worker has taken the shard over, and waits for the first event.
+	s.mini.HSet(keys.Of("shop", partition.Murmur2.Partition("c-1", 3)).Shard(), "head", "x:0", "partitions", "", "clock", "")
+	got, err = client.New(s.redis, "shop").Get(t.Context(), "c-1")
+	require.NoError(t, err)
+	require.Equal(t, client.Customer{ID: "c-1"}, got)
 }
 
 func TestManyComeInTheirOrder(t *testing.T) {
@@ -118,6 +124,7 @@ func TestManyComeInTheirOrder(t *testing.T) {
 	require.Len(t, got, len(ids))
 	for i, c := range got {
 		require.Equal(t, ids[i], c.ID)
+		require.Equal(t, clock+int64(partition.Murmur2.Partition(c.ID, 3)), c.AsOf.UnixMilli(), "that of his shard")
 		if i%3 > 0 {
 			require.Equal(t, int64(i), c.Version)
 		} else {
@@ -127,6 +134,18 @@ func TestManyComeInTheirOrder(t *testing.T) {
 	none, err := client.New(s.redis, "shop").GetMany(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, none)
+}
+
+func TestManyFailAsAWhole(t *testing.T) {
+	s := openShop(t)
+	ids := make([]string, 2500)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("c-%d", i)
+	}
+	s.put(ids[1700], "hello\n", 3)
+	got, err := client.New(s.redis, "shop").GetMany(t.Context(), ids)
+	require.ErrorContains(t, err, `reading segments of namespace shop: customer "c-1700"`)
+	require.Nil(t, got)
 }
 
 func TestTheProfileIsNotFetched(t *testing.T) {
@@ -143,15 +162,23 @@ func TestTheProfileIsNotFetched(t *testing.T) {
 	require.Equal(t, []string{"hmget", "getrange"}, seen.sent, "one round trip, the time first")
 }
 
-// commands remembers what was sent.
-type commands struct{ sent []string }
+// commands remembers what was sent, and how long the longest answer was of what
+// was sent alone.
+type commands struct {
+	sent []string
+	most int
+}
 
 func (c *commands) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (c *commands) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		c.sent = append(c.sent, cmd.Name())
-		return next(ctx, cmd)
+		err := next(ctx, cmd)
+		if text, ok := cmd.(*redis.StringCmd); ok {
+			c.most = max(c.most, len(text.Val()))
+		}
+		return err
 	}
 }
 
@@ -167,14 +194,17 @@ func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 func TestALaterReleaseMaySayMore(t *testing.T) {
 	s := openShop(t)
 	line := `{"lifecycle":"edge","tier":"` + strings.Repeat("g", 2000) + `","since":"2026-05-30T10:00:00.000Z","version":7,"next":null,"next_at":null}`
-	s.put("long", line+"\n\x01\x02", 3)
+	s.put("long", line+"\n"+strings.Repeat("\x01", 100_000), 3)
 	s.put("short", `{"version":1,"lifecycle":null}`+"\n", 3)
+	seen := &commands{}
+	s.redis.AddHook(seen)
 	got, err := client.New(s.redis, "shop").GetMany(t.Context(), []string{"long", "short"})
 	require.NoError(t, err)
 	require.Equal(t, segment.Edge, got[0].Segment)
 	require.Equal(t, "2026-05-30T10:00:00.000Z", instant.Format(got[0].Since.UnixMilli()))
 	require.Equal(t, segment.None, got[1].Segment)
 	require.Equal(t, int64(1), got[1].Version)
+	require.Less(t, seen.most, 2*len(line), "the profile behind it is not fetched even then")
 }
 
 func TestWhatIsNotTidemarksIsAnError(t *testing.T) {
@@ -193,13 +223,15 @@ func TestWhatIsNotTidemarksIsAnError(t *testing.T) {
 		require.ErrorContains(t, err, says, value)
 		require.ErrorContains(t, err, `reading segments of namespace shop: customer "c-42"`, value)
 	}
-	for field, says := range map[string]string{"partitions": "number of shards", "clock": "stream time"} {
+	for _, c := range []struct{ field, value, says string }{
+		{"partitions", "many", "number of shards"}, {"partitions", "0", "number of shards"}, {"clock", "many", "stream time"},
+	} {
 		s := openShop(t)
 		for i := range int32(3) {
-			s.mini.HSet(keys.Of("shop", i).Shard(), field, "many")
+			s.mini.HSet(keys.Of("shop", i).Shard(), c.field, c.value)
 		}
 		_, err := client.New(s.redis, "shop").Get(t.Context(), "c-1")
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, c.says)
 	}
 }
 
@@ -235,6 +267,9 @@ func TestANamespaceMadeAnewIsNoticed(t *testing.T) {
 			got, err := c.Get(t.Context(), id)
 			require.NoError(t, err)
 			require.Equal(t, segment.Loyal, got.Segment, "%s of %d", id, partitions)
+			shard, err := c.Shard(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, partition.Murmur2.Partition(id, partitions), shard)
 		}
 		s.mini.FlushAll()
 		_, err = c.Get(t.Context(), ids[0])
