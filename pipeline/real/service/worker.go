@@ -179,8 +179,8 @@ func (w *Worker) Stopped(shard int32, code string) bool {
 	return found || w.Gone() && w.Code() == 1 && w.Tells("#"+code)
 }
 
-// get asks its HTTP server.
-func (w *Worker) get(ctx context.Context, path string) ([]byte, error) {
+// Get asks its HTTP server for a path, such as /readyz.
+func (w *Worker) Get(ctx context.Context, path string) ([]byte, error) {
 	address, err := w.address()
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ var client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{D
 
 // Ready is what it says of itself.
 func (w *Worker) Ready(ctx context.Context) (report worker.Report, err error) {
-	body, err := w.get(ctx, "/readyz")
+	body, err := w.Get(ctx, "/readyz")
 	if err == nil {
 		err = json.Unmarshal(body, &report)
 	}
@@ -211,7 +211,7 @@ func (w *Worker) Ready(ctx context.Context) (report worker.Report, err error) {
 
 // Metrics are its counters and gauges, added up over labels.
 func (w *Worker) Metrics(ctx context.Context) (map[string]float64, error) {
-	body, err := w.get(ctx, "/metrics")
+	body, err := w.Get(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
