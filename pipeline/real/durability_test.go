@@ -24,7 +24,11 @@ func TestNewerRedis(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	where := store.Config{Addrs: []string{server.Addr()}, Durability: store.Durability{Fsync: true}}
 	t.Run("is a store", func(t *testing.T) {
-		conformance.Store(t, func(*testing.T) conformance.Opener { return configured{where} })
+		conformance.Store(t, func(*testing.T) conformance.Opener {
+			o := newOpener(server, real.StartNewerRedis)
+			o.config.Durability = where.Durability
+			return o
+		})
 	})
 	t.Run("commits reach the disk", func(t *testing.T) {
 		w := mustTakeOver(t, configured{where}.store(t, "disk"), 0)

@@ -75,7 +75,7 @@ func stored(t *testing.T, s *store.Redis, shard int32) string {
 
 func TestARedisThatForgotIsNoticedBeforeTheNextWrite(t *testing.T) {
 	server := startRedis(t, "--appendonly", "yes", "--appendfsync", "always")
-	s := opener{[]string{server.Addr()}}.store(t, failureNamespace)
+	s := configured{store.Config{Addrs: []string{server.Addr()}}}.store(t, failureNamespace)
 	w := mustTakeOver(t, s, 0)
 	require.NoError(t, w.commit("one"))
 	require.NoError(t, server.Do(w.ctx, "FLUSHALL"))
@@ -105,7 +105,7 @@ func TestCommitsOutliveACrash(t *testing.T) {
 
 func commitsOutliveACrash(t *testing.T, fsync string) {
 	server := startRedis(t, "--appendonly", "yes", "--appendfsync", fsync)
-	s := opener{[]string{server.Addr()}}.store(t, failureNamespace)
+	s := configured{store.Config{Addrs: []string{server.Addr()}}}.store(t, failureNamespace)
 	for i := range 5 {
 		w := mustTakeOver(t, s, 0)
 		value := fmt.Sprint(i)
@@ -119,7 +119,7 @@ func commitsOutliveACrash(t *testing.T, fsync string) {
 // A server that has forgotten the scripts is no reason to take over.
 func TestForgottenScripts(t *testing.T) {
 	server := startRedis(t)
-	s := opener{[]string{server.Addr()}}.store(t, failureNamespace)
+	s := configured{store.Config{Addrs: []string{server.Addr()}}}.store(t, failureNamespace)
 	w := mustTakeOver(t, s, 0)
 	require.NoError(t, w.commit("one"))
 	require.NoError(t, server.Do(w.ctx, "SCRIPT", "FLUSH"))
@@ -130,7 +130,7 @@ func TestForgottenScripts(t *testing.T) {
 // Refused as a whole, and possible again when the reason is gone.
 func TestCommitsThatRedisRefuses(t *testing.T) {
 	server := startRedis(t)
-	s := opener{[]string{server.Addr()}}.store(t, failureNamespace)
+	s := configured{store.Config{Addrs: []string{server.Addr()}}}.store(t, failureNamespace)
 	for _, c := range []struct {
 		reason      string
 		begin, over []any
@@ -158,7 +158,7 @@ func TestCommitsThatRedisRefuses(t *testing.T) {
 // master takes nothing from them any more.
 func TestAClusterThatMovesAShard(t *testing.T) {
 	cluster := startCluster(t, 3, 1)
-	s := opener{cluster.Addrs()}.store(t, failureNamespace)
+	s := configured{store.Config{Addrs: cluster.Addrs()}}.store(t, failureNamespace)
 	ctx := bounded(t)
 	for shard := range int32(6) { // some on each node
 		require.NoError(t, mustTakeOver(t, s, shard).commit("before"))
@@ -193,7 +193,7 @@ func TestAClusterThatMovesAShard(t *testing.T) {
 // A master that dies is replaced; nobody has to be told where the shards are.
 func TestAClusterThatLosesAMaster(t *testing.T) {
 	cluster := startCluster(t, 3, 1)
-	s := opener{cluster.Addrs()}.store(t, failureNamespace)
+	s := configured{store.Config{Addrs: cluster.Addrs()}}.store(t, failureNamespace)
 	ctx := bounded(t)
 	cluster.Master(1).Kill()
 	for shard := range int32(6) {

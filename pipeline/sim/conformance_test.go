@@ -13,19 +13,33 @@ import (
 // modelOpener opens sessions of the model for the suite.
 type modelOpener struct{ redis *Redis }
 
-func (o modelOpener) Session(_ *testing.T, namespace string, shard int32) store.Session {
+func (o *modelOpener) Session(_ *testing.T, namespace string, shard int32) store.Session {
 	return o.redis.Session(namespace, shard, conformance.StoreTopics)
 }
 
-func (o modelOpener) Trouble(_ *testing.T, kind string) (over func(), ok bool) {
-	if kind != "NOSCRIPT" { // below the model's commands
+func (o *modelOpener) Trouble(_ *testing.T, kind, namespace string, shard int32) (over func(), ok bool) {
+	switch kind {
+	case "NOSCRIPT": // below the model's commands
+	case "MOVED":
+		o.redis.moves[sessionKey(namespace, shard)]++
+	case "LOADING":
+		o.redis.Restart()
+		fallthrough
+	case "BUSY":
+		o.redis.Refuse(refusal(kind + " for a while"))
+	default:
 		o.redis.readOnly = refusal(kind + " for a while")
 	}
-	return func() { o.redis.readOnly = nil }, true
+	return func() { o.redis.readOnly, o.redis.refusal = nil, nil }, true
+}
+
+func (o *modelOpener) Lag(*testing.T) (promote func()) {
+	heard := o.redis.Writes()
+	return func() { o.redis = o.redis.Promote(heard) }
 }
 
 func TestTheModelOfRedisIsAStore(t *testing.T) {
-	conformance.Store(t, func(*testing.T) conformance.Opener { return modelOpener{NewRedis()} })
+	conformance.Store(t, func(*testing.T) conformance.Opener { return &modelOpener{NewRedis()} })
 }
 
 // modelLog is the model of Kafka as the suite wants it.

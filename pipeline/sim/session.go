@@ -10,7 +10,11 @@ import (
 
 // Session opens the port of the model that production code knows.
 func (r *Redis) Session(namespace string, shard int32, topics []string) store.Session {
-	return &session{conn: r.connect(namespace+"/"+strconv.Itoa(int(shard)), topics)}
+	return &session{conn: r.connect(sessionKey(namespace, shard), topics)}
+}
+
+func sessionKey(namespace string, shard int32) string {
+	return namespace + "/" + strconv.Itoa(int(shard))
 }
 
 // session is a conn that ends with its first error.

@@ -2,22 +2,27 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tidemark/tidemark/pipeline/embedded"
+	"github.com/tidemark/tidemark/pipeline/real"
 	"github.com/tidemark/tidemark/pipeline/sim/conformance"
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
 // redisOpener opens sessions on one server.
-type redisOpener struct{ addr string }
+type redisOpener struct {
+	addr string
+	real *real.Redis // nil: miniredis, which has no settings
+}
 
 func (o redisOpener) Session(t *testing.T, namespace string, shard int32) store.Session {
-	r := store.Open(store.Config{Addrs: []string{o.addr}, Namespace: namespace, Topics: conformance.StoreTopics})
+	r := store.Open(store.Config{Addrs: []string{o.addr}, Mode: store.ModeStandalone, Namespace: namespace, Topics: conformance.StoreTopics})
 	t.Cleanup(func() { _ = r.Close() })
 	session, err := r.Session(context.Background(), shard)
 	require.NoError(t, err)
@@ -25,39 +30,36 @@ func (o redisOpener) Session(t *testing.T, namespace string, shard int32) store.
 }
 
 // Trouble is for the server alone that it is asked of.
-func (o redisOpener) Trouble(t *testing.T, kind string) (over func(), ok bool) {
-	client := redis.NewClient(&redis.Options{Addr: o.addr, MaxRetries: -1})
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	do := func(args ...any) error { return client.Do(context.Background(), args...).Err() }
+func (o redisOpener) Trouble(t *testing.T, kind, _ string, _ int32) (over func(), ok bool) {
 	if kind == "NOSCRIPT" {
-		require.NoError(t, do("SCRIPT", "FLUSH"))
+		client := redis.NewClient(&redis.Options{Addr: o.addr, MaxRetries: -1})
+		defer func() { require.NoError(t, client.Close()) }()
+		require.NoError(t, client.ScriptFlush(t.Context()).Err())
 		return func() {}, true
 	}
-	if do("CONFIG", "GET", "maxmemory") != nil {
-		return nil, false // miniredis has no settings
+	if o.real == nil {
+		return nil, false
 	}
-	trouble := map[string][2][]any{
-		"OOM":        {{"CONFIG", "SET", "maxmemory", "1"}, {"CONFIG", "SET", "maxmemory", "0"}},
-		"READONLY":   {{"REPLICAOF", "127.0.0.1", "1"}, {"REPLICAOF", "NO", "ONE"}},
-		"NOREPLICAS": {{"CONFIG", "SET", "min-replicas-to-write", "1"}, {"CONFIG", "SET", "min-replicas-to-write", "0"}},
-	}[kind]
-	require.NoError(t, do(trouble[0]...))
-	return func() { require.NoError(t, do(trouble[1]...)) }, true
+	ended, err := o.real.Refuse(t.Context(), kind)
+	if errors.Is(err, real.ErrUnavailable) {
+		return nil, false
+	}
+	require.NoError(t, err)
+	return func() { require.NoError(t, ended()) }, true
 }
 
-// TestRedisIsAStore runs the suite against miniredis, and against a real server
-// where there is one.
+func TestMiniredisIsAStore(t *testing.T) {
+	server := miniredis.RunT(t)
+	conformance.Store(t, func(*testing.T) conformance.Opener { return redisOpener{addr: server.Addr()} })
+}
+
+// TestRedisIsAStore runs the suite against a real server, where there is one.
 func TestRedisIsAStore(t *testing.T) {
-	servers := map[string]bool{"miniredis": false}
-	if _, err := exec.LookPath("redis-server"); err == nil {
-		servers["redis-server"] = true
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server on the PATH")
 	}
-	for name, real := range servers {
-		t.Run(name, func(t *testing.T) {
-			started, err := embedded.Start(embedded.Options{RealRedis: real})
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, started.Close()) })
-			conformance.Store(t, func(*testing.T) conformance.Opener { return redisOpener{started.RedisAddr()} })
-		})
-	}
+	server, err := real.StartRedis()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	conformance.Store(t, func(*testing.T) conformance.Opener { return redisOpener{server.Addr(), server} })
 }

@@ -54,7 +54,10 @@ func Store(t *testing.T, open func(t *testing.T) Opener) {
 		{"four thousand customers", fourThousand},
 	}
 	if _, ok := open(t).(Troublemaker); ok {
-		cases = append(cases, storeCase{"writes refused", writesRefused}, storeCase{"scripts forgotten", scriptsForgotten})
+		cases = append(cases, storeCase{"commands refused", commandsRefused}, storeCase{"scripts forgotten", scriptsForgotten})
+	}
+	if _, ok := open(t).(Replicated); ok {
+		cases = append(cases, storeCase{"tail lost by a fail-over", tailLost})
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
