@@ -102,9 +102,16 @@ func (r *reader) address(path, address string, anyHost bool) {
 	}
 }
 
+// maxInputs is how many inputs package verify can tell apart: it keeps the number
+// of one in a byte of every event.
+const maxInputs = 256
+
 func (r *reader) topics(k Kafka) {
-	if len(k.Inputs) == 0 {
+	switch n := len(k.Inputs); {
+	case n == 0:
 		r.wrong("kafka.inputs", "is empty: give at least one topic")
+	case n > maxInputs:
+		r.wrong("kafka.inputs", "has %d topics: give at most %d", n, maxInputs)
 	}
 	used := map[string]string{}
 	check := func(path, topic string) {

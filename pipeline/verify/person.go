@@ -14,7 +14,7 @@ type fact struct {
 	kind   event.Type
 	whole  bool  // a refund of the whole order
 	silent bool  // consumed, as far as the log tells, before anything was published
-	topic  uint8 // number among the shard's inputs
+	topic  uint8 // number among the shard's inputs, of which a configuration has no more
 	epoch  int32 // number of published positions before it
 
 	offset int64
