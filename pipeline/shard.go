@@ -329,7 +329,9 @@ func (s *Shard) reject(st *staged) {
 	topic.Counts.Dead[st.reason]++
 	s.open.bury(s.cfg.Shard, topic.Name, st, s.now)
 	s.observe(st, topic, false)
-	s.endSilence()
+	if !planted.SilenceUnended.On() {
+		s.endSilence()
+	}
 }
 
 // accept applies one event: stream time becomes the later of itself and the

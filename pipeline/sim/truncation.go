@@ -67,6 +67,7 @@ func (w *World) truncate(number int32) {
 	t := state.Topic(topic)
 	log, _ := w.kafka.log(topic, number)
 	changes, _ := w.kafka.log(topicChanges, number)
+	log.leaderless, changes.leaderless = false, false // whoever does the damage waits for a leader
 	done := false
 	switch w.s.Truncation.kind {
 	case "retention":

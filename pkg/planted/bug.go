@@ -44,6 +44,7 @@ const (
 	TraceLost           // what comes back out of the stored outbox has no traceparent
 	LettersDropped      // dead letters that could not be written are forgotten
 	SilenceEndsEarly    // a silent start does not wait for all of the history
+	SilenceUnended      // a silent start whose history ends with a rejected record stays silent
 	PendingForgotten    // customers whom a silent start has yet to tell of are not any more once loaded
 
 	// Time.
@@ -122,6 +123,7 @@ var names = [count]string{
 	TraceLost:           "traceparent lost by a take-over",
 	LettersDropped:      "dead letters dropped",
 	SilenceEndsEarly:    "silence ends early",
+	SilenceUnended:      "silence without an end",
 	PendingForgotten:    "pending customers forgotten after a crash",
 
 	WallClockInRule:   "wall clock in a rule",
