@@ -52,6 +52,10 @@ func TestStops(t *testing.T) {
 			b.append(t, "purchases", 1, purchase("x1", "c-1", "2026-01-01T10:00:00Z", "1"))
 			b.append(t, "purchases", 1, purchase("x2", "c-1", "2026-01-02T10:00:00Z", "2"))
 		}},
+		{code: "log-replaced", spoil: func(b *bench) { // a record where a transaction had ended
+			b.append(t, "purchases", 1, purchase("x3", "c-1", "2026-01-03T10:00:00Z", "3"))
+			b.state.Topics[1].Next = 3
+		}},
 		{code: "changes-truncated", spoil: func(b *bench) { b.changesStart = 2; b.sent = append(b.sent, b.sent[0], b.sent[0]) }, accept: true},
 		{code: "changes-shorter", spoil: func(b *bench) { b.sent = nil }, accept: true},
 		{code: "changes-foreign", spoil: func(b *bench) {
