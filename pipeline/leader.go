@@ -38,8 +38,8 @@ func (s *Shard) proven(op *Op) {
 	if s.proving < len(s.open.lasts) && s.open.lasts[s.proving].Offset == t.Last {
 		sum = checksum(&s.open.lasts[s.proving])
 	}
-	if s.same(op, t.Name, sum) && s.nothingBetween(op, t) {
-		l := &s.lanes[s.proving]
+	l := &s.lanes[s.proving]
+	if s.same(op, t.Name, sum) && s.nothingBetween(op, t, l.position) {
 		l.leader = max(l.leader, l.chunks[0].leader)
 	}
 }

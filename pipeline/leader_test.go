@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,6 +68,40 @@ func TestALeaderWithoutWhatWasConsumedStopsTheShard(t *testing.T) {
 	require.NotNil(t, b.shard.Stopped())
 	require.Equal(t, "log-replaced", b.shard.Stopped().Code)
 	require.EqualValues(t, 2, b.state.Topics[1].Next, "nothing of it is taken")
+}
+
+// ended writes the end of a transaction, which takes an offset.
+func (b *bench) ended(t *testing.T) {
+	from := len(b.logs["purchases"])
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), "")
+	batch := b.logs["purchases"][from:]
+	batch[22] |= 0x20 // attributes: a control batch
+	binary.BigEndian.PutUint32(batch[17:], crc32.Checksum(batch[21:], crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// The end of a transaction was read past, but that is not stored yet: a leader
+// that never had it wrote a record in its place, and more behind it.
+func TestALeaderWithoutTheEndOfATransactionStopsTheShard(t *testing.T) {
+	b := led(t)
+	storing := func(op *Op) bool { return op.Kind == OpCommit }
+	b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), purchase("e3", "c-1", "2026-01-01T10:00:00Z", "1"))
+	b.feed()
+	b.drive(storing)
+	b.pass(3000)
+	b.drive(storing)
+	before := len(b.logs["purchases"])
+	b.ended(t)
+	b.feed()
+	b.drive(storing)
+	require.EqualValues(t, 4, b.shard.lanes[1].position)
+
+	b.logs["purchases"], b.ends["purchases"], b.places = b.logs["purchases"][:before], 3, map[string]place{}
+	b.written(t, 1)
+	b.written(t, 1)
+	b.feed()
+	b.drive(storing)
+	require.NotNil(t, b.shard.Stopped())
+	require.Equal(t, "log-replaced", b.shard.Stopped().Code)
 }
 
 // Nothing can be compared where retention has deleted what was consumed.

@@ -167,21 +167,22 @@ func (s *Shard) nextRecord() {
 // compareRecord compares the last record consumed with what the log holds there
 // now. It is asked for only where the log begins before it.
 func (s *Shard) compareRecord(op *Op) {
-	if t := &s.state.Topics[s.take.record]; s.same(op, t.Name, t.Checksum) && s.nothingBetween(op, t) {
+	if t := &s.state.Topics[s.take.record]; s.same(op, t.Name, t.Checksum) && s.nothingBetween(op, t, t.Next) {
 		s.take.leader[t.Name] = recordbatch.LeaderEpoch(op.Fetched.Raw)
 		s.nextRecord()
 	}
 }
 
 // nothingBetween reports that the log has no record behind the last one consumed
-// and before our offset, where there was the end of a transaction, or a gap. A log
-// that lost such an end, and was written on, is another one; else the shard stops.
-func (s *Shard) nothingBetween(op *Op, t *store.Topic) bool {
+// and before the offset to read on from, where there was the end of a transaction,
+// or a gap. A log that lost such an end, and was written on, is another one: the
+// shard stops.
+func (s *Shard) nothingBetween(op *Op, t *store.Topic, next int64) bool {
 	var reader recordbatch.Reader
 	var record recordbatch.Record
 	reader.Reset(op.Fetched.Raw, t.Last+1, op.Fetched.Aborted)
 	// What cannot be read is found by whoever reads on there.
-	if ok, err := reader.Next(&record); err == nil && ok && record.Offset < t.Next {
+	if ok, err := reader.Next(&record); err == nil && ok && record.Offset < next {
 		s.halt(replaced(t.Name, record.Offset))
 		return false
 	}
