@@ -58,7 +58,7 @@ func JoinGroup(config GroupConfig, client *source.Client) (*ConsumerGroup, error
 		GroupBalancers:    []kafka.GroupBalancer{balancer{inputs: config.Inputs, partitions: int(config.Partitions)}},
 		HeartbeatInterval: min(heartbeatInterval, config.SessionTimeout/3),
 		SessionTimeout:    config.SessionTimeout,
-		RebalanceTimeout:  rebalanceOf(config.SessionTimeout),
+		RebalanceTimeout:  RebalanceTimeout(config.SessionTimeout, heartbeatInterval, DrainTimeout+giveUp),
 		JoinGroupBackoff:  joinBackoff,
 	})
 	if err != nil {
@@ -135,7 +135,10 @@ func starting(err error) bool {
 func (g *ConsumerGroup) share(generation *kafka.Generation) *Share {
 	over, released := make(chan struct{}), make(chan struct{})
 	l := NewLease(g.config.SessionTimeout, time.Now)
-	s := &Share{Group: committer{generation, g, l}, Over: over, Release: sync.OnceFunc(func() { close(released) })}
+	s := &Share{Group: committer{generation, g, l}, Over: over, Release: sync.OnceFunc(func() {
+		l.End()
+		close(released)
+	})}
 	for _, p := range generation.Assignments[g.config.Inputs[0]] {
 		s.Shards = append(s.Shards, int32(p.ID))
 	}

@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/tidemark/tidemark/pipeline/sink"
 	"github.com/tidemark/tidemark/pkg/planted"
 )
 
@@ -23,6 +26,7 @@ type Lease struct {
 
 	mu    sync.Mutex
 	asked time.Time // when the last answer was asked for
+	ended bool
 }
 
 // NewLease is the lease of a member whose session lasts so long without a sign of
@@ -35,20 +39,30 @@ func NewLease(session time.Duration, now func() time.Time) *Lease {
 // often than that by themselves (commitInterval).
 func leaseOf(session time.Duration) time.Duration { return session * 2 / 3 }
 
-// rebalanceOf is how long members are waited for when a group is divided anew.
-// Whoever does not come loses his shards, however good his lease is. So it must
-// be long enough for his last lease to end: he hears of the rebalance within a
-// session and a heartbeat, or is given up for his silence; then he drains, and
+// RebalanceTimeout is how long members are waited for when a group is divided
+// anew. Whoever does not come loses his shards, however good his lease is. So it
+// must be long enough for his last lease to end: he hears of the rebalance within
+// a session and a heartbeat, or is given up for his silence; then he drains, and
 // may be confirmed as a member meanwhile.
-func rebalanceOf(session time.Duration) time.Duration {
-	return session + heartbeatInterval + DrainTimeout + giveUp + leaseOf(session)
+func RebalanceTimeout(session, heartbeat, drain time.Duration) time.Duration {
+	return session + heartbeat + drain + leaseOf(session)
 }
 
 // Confirmed notes that a question that was asked then was answered well.
 func (l *Lease) Confirmed(asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked = asked
+	if asked.After(l.asked) { // shards ask at the same time
+		l.asked = asked
+	}
+}
+
+// End gives the lease up, for good: the shards are given back. A request that was
+// given up may still be about to leave.
+func (l *Lease) End() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
 }
 
 // Holds reports that the last answer is still good. Both clocks count: the
@@ -57,7 +71,7 @@ func (l *Lease) Holds() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	return !l.asked.IsZero() && (planted.LeaseForEver.On() || now.Sub(l.asked) < l.length && now.Round(0).Sub(l.asked.Round(0)) < l.length)
+	return !l.ended && !l.asked.IsZero() && (planted.LeaseForEver.On() || now.Sub(l.asked) < l.length && now.Round(0).Sub(l.asked.Round(0)) < l.length)
 }
 
 // publish sends changes, if nobody else can have become their shard's owner. That
@@ -69,6 +83,9 @@ func (d *driver) publish(ctx context.Context, op *Op) error {
 		}
 	}
 	base, err := d.ports.Sink.ProduceIf(ctx, d.changes, d.config.Shard, op.Records, d.group.Holds)
+	if errors.Is(err, sink.ErrWithheld) {
+		err = fmt.Errorf("the group has not confirmed lately that this worker is a member, and is asked again: %w", err)
+	}
 	op.Base = base
 	return err
 }

@@ -28,6 +28,22 @@ func TestALease(t *testing.T) {
 	require.True(t, l.Holds())
 	now = now.Add(-time.Hour)
 	require.True(t, l.Holds())
+	l.Confirmed(now.Add(-time.Hour))
+	require.True(t, l.Holds(), "an older answer that came later changes nothing")
+	l.End()
+	answered(0)
+	require.False(t, l.Holds(), "the shards were given back")
+}
+
+// Who came too late to a rebalance is given up at its end. Until then he may have
+// been silent for a session, heard of it at a heartbeat, drained, and been
+// confirmed when he was done.
+func TestARebalanceOutlastsTheLastLease(t *testing.T) {
+	const heartbeat, drain = time.Second, 5 * time.Second
+	for _, session := range []time.Duration{time.Second, 10 * time.Second, 5 * time.Minute} {
+		confirmed := session + heartbeat + drain
+		require.GreaterOrEqual(t, RebalanceTimeout(session, heartbeat, drain), confirmed+leaseOf(session))
+	}
 }
 
 // Commits of offsets, which come by themselves, keep a lease of the default

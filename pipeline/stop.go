@@ -49,6 +49,12 @@ func replaced(topic string, offset int64) *Stop {
 		Remedy: "find out whether the topic was recreated or lost its tail; then restore it, or delete the namespace and begin again"}
 }
 
+func filled(topic string, offset int64) *Stop {
+	s := replaced(topic, offset)
+	s.Reason = fmt.Sprintf("topic %s holds a record at offset %d, where there was none when it was read past", topic, offset)
+	return s
+}
+
 func unreadableLog(topic string, offset int64, err error) *Stop {
 	return &Stop{Code: "log-unreadable",
 		Reason: fmt.Sprintf("topic %s cannot be read at offset %d: %v", topic, offset, err),

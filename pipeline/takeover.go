@@ -176,14 +176,15 @@ func (s *Shard) compareRecord(op *Op) {
 // nothingBetween reports that the log has no record behind the last one consumed
 // and before the offset to read on from, where there was the end of a transaction,
 // or a gap. A log that lost such an end, and was written on, is another one: the
-// shard stops.
+// shard stops. Only the answer at hand is looked at: where more than FetchBytes
+// of rolled back records lie between, what is behind them is not.
 func (s *Shard) nothingBetween(op *Op, t *store.Topic, next int64) bool {
 	var reader recordbatch.Reader
 	var record recordbatch.Record
 	reader.Reset(op.Fetched.Raw, t.Last+1, op.Fetched.Aborted)
-	// What cannot be read is found by whoever reads on there.
+	// Damage is no answer: most often it lies behind, where whoever reads on finds it.
 	if ok, err := reader.Next(&record); err == nil && ok && record.Offset < next {
-		s.halt(replaced(t.Name, record.Offset))
+		s.halt(filled(t.Name, record.Offset))
 		return false
 	}
 	return true

@@ -3,15 +3,20 @@ package sim
 import (
 	"errors"
 	"slices"
+	"time"
+
+	"github.com/tidemark/tidemark/pipeline"
 )
 
 // Times of the consumer group, virtual ms.
 const (
-	heartbeatEvery   = 700
-	sessionTimeout   = 3000
-	drainTimeout     = 2000
-	rebalanceTimeout = sessionTimeout + heartbeatEvery + drainTimeout + sessionTimeout*2/3 // as the engine wants it
+	heartbeatEvery = 700
+	sessionTimeout = 3000
+	drainTimeout   = 2000
 )
+
+// rebalanceTimeout is as the engine wants it.
+var rebalanceTimeout = pipeline.RebalanceTimeout(sessionTimeout*time.Millisecond, heartbeatEvery*time.Millisecond, drainTimeout*time.Millisecond).Milliseconds()
 
 // What a coordinator answers to a member that is not what it thinks.
 var (

@@ -183,6 +183,9 @@ func (k *Worker) drop() {
 		r.leave()
 	}
 	k.runs = nil
+	if k.lease != nil {
+		k.lease.End()
+	}
 }
 
 // crash ends the process at once, and brings it back later.

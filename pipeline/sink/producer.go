@@ -76,7 +76,7 @@ var ErrWithheld = errors.New("withheld: when they were to leave they might not a
 // ProduceIf is Produce for records that may be written only while may says so.
 // It is asked when the request's bytes are made, with the connection at hand:
 // between its answer and the network there is no wait but that of a process that
-// is stopped just there. Where the answer is no, nothing was written, and the
+// is stopped just there, or of a connection that takes no bytes. Where the answer is no, nothing was written, and the
 // error is ErrWithheld.
 func (p *Producer) ProduceIf(ctx context.Context, topic string, partition int32, records []Record, may func() bool) (base int64, err error) {
 	base, err = p.produce(ctx, topic, partition, records, may)
