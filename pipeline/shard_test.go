@@ -35,6 +35,7 @@ type bench struct {
 	ops       map[OpKind]int
 	clock     Clock
 	keep      bool // keep what is published
+	unkept    int64
 
 	starts       map[string]int64
 	places       map[string]place
@@ -164,9 +165,11 @@ func (b *bench) serve(op *Op) {
 	case OpCommit:
 		b.commit(op.Commit)
 	case OpPublish:
-		op.Base = int64(len(b.sent))
+		op.Base = b.unkept + int64(len(b.sent))
 		if b.keep {
 			b.sent = append(b.sent, op.Records...)
+		} else {
+			b.unkept += int64(len(op.Records))
 		}
 	}
 }
