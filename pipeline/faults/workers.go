@@ -309,9 +309,12 @@ func (f *field) endsWell(ctx context.Context, w *service.Worker) error {
 // pausedTakeOver stops workers after the group said that a shard is theirs, and
 // before they take it; others do meanwhile. When they go on they must not succeed:
 // Redis refuses it, if the group has not told them first that it is not theirs.
+// That comes first about once in three, so there are some runs more where Redis
+// was not asked in any.
 func pausedTakeOver(ctx context.Context, f *field) error {
+	const more = 7
 	var refused float64
-	for range f.dose {
+	for f.runs < f.dose || refused == 0 && f.runs < f.dose+more {
 		f.runs++
 		f.kill(f.any())
 		w, err := f.stray(ctx, "TIDEMARK_FAILPOINT=take.before:1:stop")
@@ -354,7 +357,7 @@ func pausedTakeOver(ctx context.Context, f *field) error {
 	}
 	f.remark("%.0f take-overs refused", refused)
 	if refused == 0 {
-		return errors.New("none met another's head: all had slept for longer than an I/O may take")
+		return errors.New("none met another's head: the group told them all first, or they had slept for longer than an I/O may take")
 	}
 	return nil
 }
