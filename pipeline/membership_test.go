@@ -6,8 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/sink"
@@ -107,4 +110,29 @@ func TestMembershipIsAskedWhenChangesLeave(t *testing.T) {
 	require.EqualValues(t, 1, counted.withheld.Load())
 	worker.Drain()
 	require.NoError(t, <-worker.ended)
+}
+
+// A share that was given back takes its lease along, though the group has just
+// confirmed it; and the group is asked to wait for the last one.
+func TestAShareTakesItsLeaseAlong(t *testing.T) {
+	w := newWorld(t)
+	const session = 10 * time.Second
+	waits := make(chan int32, 1)
+	w.servers.Kafka().ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		waits <- r.(*kmsg.JoinGroupRequest).RebalanceTimeoutMillis
+		return nil, nil, false
+	})
+	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "test", Inputs: w.where.Inputs, Partitions: partitions, SessionTimeout: session, Log: zap.NewNop()}, w.Client)
+	require.NoError(t, err)
+	t.Cleanup(members.Leave)
+	share, err := members.Next(t.Context())
+	require.NoError(t, err)
+	const heartbeat = time.Second
+	require.GreaterOrEqual(t, time.Duration(<-waits)*time.Millisecond, pipeline.RebalanceTimeout(session, heartbeat, pipeline.DrainTimeout))
+
+	require.False(t, share.Group.Holds(), "nothing is confirmed yet")
+	require.NoError(t, share.Group.Commit(t.Context(), 0, map[string]int64{"purchases": 0, "clicks": 0}))
+	require.True(t, share.Group.Holds())
+	share.Release()
+	require.False(t, share.Group.Holds())
 }
