@@ -141,10 +141,20 @@ func (c *Client) RoundTrip(ctx context.Context, req kafka.Request, wait time.Dur
 		return res, nil
 	case c.life.Err() != nil:
 		return nil, ErrClosed
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case bounded.Err() != nil:
+	case over(ctx) != nil:
+		return nil, over(ctx)
+	case over(bounded) != nil:
 		err = errSilent
 	}
 	return nil, c.Observe(err)
+}
+
+// over is ctx.Err by the deadline itself. kafka-go gives a context's deadline to
+// the connection, whose timer may fire before the context's own: the error of the
+// connection is then there while ctx.Err is still nil.
+func over(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }

@@ -518,3 +518,20 @@ func TestAnAnswerThatDoesNotComeIsNotWaitedForForEver(t *testing.T) {
 	require.ErrorIs(t, err, errSilent)
 	require.True(t, Temporary(err))
 }
+
+// late is a context whose timer has not fired yet, though its deadline passed.
+type late struct{ context.Context }
+
+func (late) Err() error { return nil }
+
+func TestADeadlineCountsBeforeItsTimerFires(t *testing.T) {
+	past, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+	defer cancel()
+	require.ErrorIs(t, over(late{past}), context.DeadlineExceeded)
+
+	ahead, cancel := context.WithTimeout(context.Background(), time.Hour)
+	require.NoError(t, over(ahead))
+	require.NoError(t, over(context.Background()))
+	cancel()
+	require.ErrorIs(t, over(ahead), context.Canceled)
+}
