@@ -24,11 +24,11 @@ func (s *Shard) unproven() int {
 	return -1
 }
 
-// prove asks for the last record consumed of a lane.
+// prove asks for the last record consumed of a lane, then for what is behind it.
 func (s *Shard) prove(lane int) *Op {
 	t := &s.state.Topics[lane]
 	s.proving = lane
-	return s.start(&Op{Kind: OpRecord, Topic: t.Name, Offset: t.Last})
+	return s.start(&Op{Kind: OpRecord, Topic: t.Name, Offset: max(t.Last, s.lanes[lane].behind)})
 }
 
 // proven takes the answer.
@@ -38,8 +38,13 @@ func (s *Shard) proven(op *Op) {
 	if s.proving < len(s.open.lasts) && s.open.lasts[s.proving].Offset == t.Last {
 		sum = checksum(&s.open.lasts[s.proving])
 	}
+	if op.Offset == t.Last && !s.same(op, t.Name, sum) {
+		return
+	}
 	l := &s.lanes[s.proving]
-	if s.same(op, t.Name, sum) && s.nothingBetween(op, t, l.position) {
+	nothing, more := s.nothingBetween(op, t, l.position)
+	l.behind = more
+	if nothing {
 		l.leader = max(l.leader, l.chunks[0].leader)
 	}
 }

@@ -104,6 +104,71 @@ func TestALeaderWithoutTheEndOfATransactionStopsTheShard(t *testing.T) {
 	require.Equal(t, "log-replaced", b.shard.Stopped().Code)
 }
 
+// What lies behind the last record consumed may be more than one answer brings.
+func TestWhatIsBehindTheLastRecordIsLookedAtToItsEnd(t *testing.T) {
+	e3 := purchase("e3", "c-1", "2026-01-03T10:00:00Z", "3")
+	for name, there := range map[string]bool{"ends of transactions": false, "a record in place of the last": true} {
+		t.Run("taken over, "+name, func(t *testing.T) {
+			b := consumed(t, nil)
+			b.piece = 1
+			b.ended(t)
+			b.ended(t)
+			if there {
+				b.append(t, "purchases", 1, e3)
+			} else {
+				b.ended(t)
+			}
+			b.state.Topics[1].Next = 5
+			b.again(t, nil)
+			require.Equal(t, 4, b.ops[OpRecord])
+			require.Equal(t, there, b.shard.Stopped() != nil)
+			if there {
+				require.Equal(t, "log-replaced", b.shard.Stopped().Code)
+				return
+			}
+			b.append(t, "purchases", 1, e3)
+			b.state.Start.Ends["purchases"] = 6 // the replay's end
+			b.again(t, nil)
+			require.Nil(t, b.shard.Stopped())
+			require.EqualValues(t, 6, b.state.Topics[1].Next)
+		})
+		t.Run("live, "+name, func(t *testing.T) {
+			b := led(t)
+			storing := func(op *Op) bool { return op.Kind == OpCommit }
+			b.append(t, "purchases", ms(t, "2026-02-01T00:00:00Z"), e3)
+			b.feed()
+			b.drive(storing)
+			b.pass(3000)
+			b.drive(storing)
+			before := len(b.logs["purchases"])
+			for range 3 {
+				b.ended(t)
+			}
+			b.feed()
+			b.drive(storing)
+			require.EqualValues(t, 6, b.shard.lanes[1].position)
+
+			if there {
+				b.logs["purchases"], b.ends["purchases"], b.places = b.logs["purchases"][:before], 3, map[string]place{}
+				b.ended(t)
+				b.ended(t)
+				b.written(t, 1)
+			}
+			b.piece = 1
+			b.written(t, 1)
+			b.feed()
+			b.drive(storing)
+			require.Equal(t, 4, b.ops[OpRecord])
+			require.Equal(t, there, b.shard.Stopped() != nil)
+			if there {
+				require.Equal(t, "log-replaced", b.shard.Stopped().Code)
+			} else {
+				require.EqualValues(t, 1, b.shard.lanes[1].leader)
+			}
+		})
+	}
+}
+
 // Nothing can be compared where retention has deleted what was consumed.
 func TestANewLeaderOfALogThatBeginsLater(t *testing.T) {
 	b := led(t)

@@ -39,12 +39,13 @@ type bench struct {
 
 	starts       map[string]int64
 	places       map[string]place
+	piece        int32 // bytes of the log that answer for a record
 	changesStart int64
 }
 
 func newBench(t testing.TB, edit func(*ShardConfig)) *bench {
 	b := &bench{inputs: []string{"clicks", "purchases"}, logs: map[string][]byte{}, ends: map[string]int64{},
-		customers: map[string][]byte{}, timers: map[string]int64{}, ops: map[OpKind]int{}, keep: true, starts: map[string]int64{}, places: map[string]place{}}
+		customers: map[string][]byte{}, timers: map[string]int64{}, ops: map[OpKind]int{}, keep: true, starts: map[string]int64{}, places: map[string]place{}, piece: 1 << 20}
 	b.state = store.NewState(b.inputs)
 	tokens := 0
 	cfg := ShardConfig{Partitions: 1, Inputs: b.inputs, Changes: "changes", Source: "tidemark/test",
@@ -143,7 +144,7 @@ func (b *bench) serve(op *Op) {
 			op.Bounds[topic] = Bounds{Start: b.starts[topic], End: b.ends[topic]}
 		}
 	case OpRecord:
-		op.Fetched.Raw = b.from(source.Position{Topic: op.Topic, Offset: op.Offset, MaxBytes: 1 << 20})
+		op.Fetched.Raw = b.from(source.Position{Topic: op.Topic, Offset: op.Offset, MaxBytes: b.piece})
 		op.Fetched.HighWatermark, op.Fetched.LastStable = b.ends[op.Topic], b.ends[op.Topic]
 	case OpChanges:
 		op.Fetched.Raw = b.told(op.Offset)

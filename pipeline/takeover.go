@@ -26,6 +26,7 @@ const (
 type takeOver struct {
 	bounds map[string]Bounds
 	record int              // input whose last record is compared
+	behind int64            // what lies behind that record was looked at up to here, 0 at first
 	leader map[string]int32 // the epoch of what each input has there
 	scan   scan
 }
@@ -51,7 +52,7 @@ func (s *Shard) takeOver() *Op {
 		return s.start(&Op{Kind: OpBounds})
 	case phaseRecord:
 		topic := &s.state.Topics[s.take.record]
-		return s.start(&Op{Kind: OpRecord, Topic: topic.Name, Offset: topic.Last})
+		return s.start(&Op{Kind: OpRecord, Topic: topic.Name, Offset: max(topic.Last, s.take.behind)})
 	case phaseScan:
 		return s.scan()
 	default:
@@ -155,6 +156,7 @@ func (s *Shard) compareBounds() {
 // nextRecord goes on to the next input of which a record was consumed that the
 // log may still have.
 func (s *Shard) nextRecord() {
+	s.take.behind = 0
 	for s.take.record++; s.take.record < len(s.state.Topics); s.take.record++ {
 		t := &s.state.Topics[s.take.record]
 		if t.Last >= 0 && t.Last >= s.take.bounds[t.Name].Start {
@@ -165,29 +167,42 @@ func (s *Shard) nextRecord() {
 }
 
 // compareRecord compares the last record consumed with what the log holds there
-// now. It is asked for only where the log begins before it.
+// now, and what is behind it. It is asked for only where the log begins before it.
 func (s *Shard) compareRecord(op *Op) {
-	if t := &s.state.Topics[s.take.record]; s.same(op, t.Name, t.Checksum) && s.nothingBetween(op, t, t.Next) {
+	t := &s.state.Topics[s.take.record]
+	if op.Offset == t.Last {
+		if !s.same(op, t.Name, t.Checksum) {
+			return
+		}
 		s.take.leader[t.Name] = recordbatch.LeaderEpoch(op.Fetched.Raw)
+	}
+	switch nothing, more := s.nothingBetween(op, t, t.Next); {
+	case more > 0:
+		s.take.behind = more
+	case nothing:
 		s.nextRecord()
 	}
 }
 
 // nothingBetween reports that the log has no record behind the last one consumed
 // and before the offset to read on from, where there was the end of a transaction,
-// or a gap. A log that lost such an end, and was written on, is another one: the
-// shard stops. Only the answer at hand is looked at: where more than FetchBytes
-// of rolled back records lie between, what is behind them is not.
-func (s *Shard) nothingBetween(op *Op, t *store.Topic, next int64) bool {
+// one rolled back, or a gap. A log that lost such an end, and was written on, is
+// another one: the shard stops. Where the answer at hand does not reach that far,
+// more is the offset to ask for next.
+func (s *Shard) nothingBetween(op *Op, t *store.Topic, next int64) (nothing bool, more int64) {
 	var reader recordbatch.Reader
 	var record recordbatch.Record
-	reader.Reset(op.Fetched.Raw, t.Last+1, op.Fetched.Aborted)
+	reader.Reset(op.Fetched.Raw, max(op.Offset, t.Last+1), op.Fetched.Aborted)
 	// Damage is no answer: most often it lies behind, where whoever reads on finds it.
-	if ok, err := reader.Next(&record); err == nil && ok && record.Offset < next {
+	switch ok, err := reader.Next(&record); {
+	case err == nil && ok && record.Offset < next:
 		s.halt(filled(t.Name, record.Offset))
-		return false
+		return false, 0
+	case err == nil && !ok && op.Offset < reader.Position() && reader.Position() < next:
+		return false, reader.Position()
+	default:
+		return true, 0
 	}
-	return true
 }
 
 // same reports that the record asked for is the one of that checksum; else the
