@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,7 +14,17 @@ import (
 )
 
 func TestDemoShowsLinesWhereThereIsNoScreen(t *testing.T) {
-	out := succeed(t, nil, "demo", "--for", "2s")
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	live, is := lines(t, "^(a day passes in a second now)")
+	var stdout, stderr bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"demo"}, nil, io.MultiWriter(&stdout, live), &stderr) }()
+	said(t, is, ended)
+	interrupt()
+	require.Equal(t, 0, <-ended, &stderr)
+	require.Empty(t, stderr.String())
+	out := stdout.String()
 	require.Contains(t, out, "starting Kafka and Redis in this process; they keep nothing\n")
 	require.Contains(t, out, "working through 240 days of a simulated shop's history\n")
 	require.Regexp(t, `[\d,]+ events in \d+\.\d s \([\d,]+/s\): [\d,]+ applied, \d+ without effect, \d+ dead letters\n`, out)
@@ -20,6 +32,7 @@ func TestDemoShowsLinesWhereThereIsNoScreen(t *testing.T) {
 	require.Regexp(t, `\nverified by rules written a second time, in \d+\.\d s: [\d,]+ records, [\d,]+ customers, [\d,]+ changes\n0 differences\n`, out)
 	require.Contains(t, out, "Where to go next:\n  tidemark generate")
 
+	require.Contains(t, succeed(t, nil, "demo", "--for", "10ms"), "Where to go next")
 	r := tidemark(t, nil, "demo", "--for", "-1s")
 	require.Equal(t, misused, r.code)
 	require.Contains(t, r.stderr, "give a time from now on")

@@ -19,7 +19,8 @@ import (
 
 // Options say what is shown.
 type Options struct {
-	For     time.Duration  // how long; 0: until ctx is over
+	For     time.Duration  // how long, from when there is something to see; 0: until ctx is over
+	Proof   time.Duration  // bounds the verification at the end; 0: as long as it takes
 	History int            // days of the shop's life that are there at the start
 	Joining int            // customers who come for the first time in a day
 	Speed   float64        // of the shop's time; 86,400 is a day in a second
@@ -28,9 +29,10 @@ type Options struct {
 	Log     *zap.Logger
 }
 
-// Default shows a shop of some thousand customers at a day per second.
+// Default shows a shop of some thousand customers at a day per second. Who has
+// seen enough of it does not have to wait long.
 func Default() Options {
-	return Options{History: 240, Joining: 8, Speed: 86_400, Seed: 1}
+	return Options{Proof: 20 * time.Second, History: 240, Joining: 8, Speed: 86_400, Seed: 1}
 }
 
 const (
@@ -46,17 +48,13 @@ const (
 	// feedEvery is how often the shop's latest events are written to the log.
 	feedEvery = 100 * time.Millisecond
 
-	// proofTime bounds the verification at the end: who has seen enough should not
-	// have to wait.
-	proofTime = 20 * time.Second
-
 	namespace = "demo"
 )
 
 // Result is what a demo came to.
 type Result struct {
 	Summary *replay.Summary
-	Proof   *verify.Report // nil: it was given up after proofTime, or nothing was done
+	Proof   *verify.Report // nil: it was given up after Options.Proof, or nothing was done
 }
 
 // show is one demo under way.
@@ -74,11 +72,6 @@ type show struct {
 // Run shows until its time is over, or ctx is, verifies what was done, and returns
 // what it came to.
 func Run(ctx context.Context, o Options) (result *Result, err error) {
-	if o.For > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, o.For)
-		defer stop()
-	}
 	s := &show{Options: o}
 	s.world, err = local.Start(local.Options{Namespace: namespace, Policy: policy.Default(), Log: o.Log})
 	if err != nil {
@@ -128,6 +121,11 @@ func (s *show) run(ctx context.Context) (*Result, error) {
 	work := newWork(working, p)
 	s.watcher.step(CatchingUp)
 	s.clock.start()
+	if s.For > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, s.For)
+		defer stop()
+	}
 	err = s.present(ctx, working, work)
 	if err != nil {
 		abandon()
@@ -135,13 +133,14 @@ func (s *show) run(ctx context.Context) (*Result, error) {
 	if err := errors.Join(err, work.finish(abandon)); err != nil {
 		return nil, fmt.Errorf("running the demo: %w", err)
 	}
-	summary, err := s.watcher.summary(working)
+	looking := context.WithoutCancel(ctx) // at what is there, though its end was not waited for
+	summary, err := s.watcher.summary(looking)
 	if err != nil {
 		return nil, err
 	}
 	summary.Elapsed = time.Since(begin)
 	s.watcher.step(Verifying)
-	proof, err := s.prove(working)
+	proof, err := s.prove(looking)
 	if err != nil {
 		return nil, err
 	}
@@ -150,8 +149,11 @@ func (s *show) run(ctx context.Context) (*Result, error) {
 
 // prove has everything recomputed by rules that share nothing with the pipeline.
 func (s *show) prove(ctx context.Context) (*verify.Report, error) {
-	ctx, stop := context.WithTimeout(ctx, proofTime)
-	defer stop()
+	if s.Proof > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, s.Proof)
+		defer stop()
+	}
 	where := s.world.Servers()
 	report, err := verify.Run(ctx, verify.Options{Kafka: where.Kafka, Redis: where.Redis, Namespace: where.Namespace,
 		Inputs: where.Inputs, Changes: where.Changes, Policy: policy.Default()})
