@@ -522,7 +522,8 @@ func TestAnAnswerThatDoesNotComeIsNotWaitedForForEver(t *testing.T) {
 // late is a context whose timer has not fired yet, though its deadline passed.
 type late struct{ context.Context }
 
-func (late) Err() error { return nil }
+func (late) Err() error            { return nil }
+func (late) Done() <-chan struct{} { return nil }
 
 func TestADeadlineCountsBeforeItsTimerFires(t *testing.T) {
 	past, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
@@ -534,4 +535,14 @@ func TestADeadlineCountsBeforeItsTimerFires(t *testing.T) {
 	require.NoError(t, over(context.Background()))
 	cancel()
 	require.ErrorIs(t, over(ahead), context.Canceled)
+
+	// It is the caller's time that is up, not the broker that is silent.
+	k := cluster(t, 1, 1)
+	c := open(t, k.ListenAddrs()...)
+	_, err := c.GroupRights(soon(t), "workers") // the metadata is there, too
+	require.NoError(t, err)
+	_, err = c.Fetch(late{past}, positions(1), 0, 1<<20)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = c.GroupRights(late{past}, "workers")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 }

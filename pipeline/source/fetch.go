@@ -88,8 +88,8 @@ func (c *Client) fetch(ctx context.Context, at []Position, maxWait time.Duration
 		maxWait = 0
 	}
 	r.askAll(ctx, maxWait, maxBytes)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if err := over(ctx); err != nil {
+		return nil, err
 	}
 	if c.life.Err() != nil {
 		return nil, ErrClosed

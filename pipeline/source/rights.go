@@ -121,8 +121,8 @@ func (c *Client) GroupRights(ctx context.Context, group string) (Rights, error) 
 	switch {
 	case Denied(err):
 		return Rights{told: true}, nil
-	case ctx.Err() != nil:
-		return Rights{}, ctx.Err()
+	case over(ctx) != nil:
+		return Rights{}, over(ctx)
 	case err != nil || len(res.(*describegroups.Response).Groups) != 1:
 		return Rights{}, nil
 	}

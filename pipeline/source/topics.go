@@ -116,7 +116,7 @@ func (c *Client) topics(ctx context.Context, names []string) ([]metadata.Respons
 	}
 	res, err := c.RoundTrip(ctx, &metadata.Request{TopicNames: names}, 0)
 	if err != nil {
-		if ctx.Err() == nil && c.life.Err() == nil {
+		if over(ctx) == nil && c.life.Err() == nil {
 			// kafka-go keeps the error of its last attempt until the next one, seconds later.
 			c.refresh()
 		}
