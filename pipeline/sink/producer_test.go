@@ -72,8 +72,15 @@ func TestProduceFindsALeaderThatMoved(t *testing.T) {
 	p, k := producer(t, 2)
 	_, err := p.Produce(soon(t), topic, 0, []Record{{}})
 	require.NoError(t, err)
-	require.NoError(t, k.MoveTopicPartition(topic, 0, 1-k.LeaderFor(topic, 0)))
-
+	// With the request at the broker: before that the client might hear of it by itself.
+	to := 1 - k.LeaderFor(topic, 0)
+	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.DropControl()
+		if err := k.MoveTopicPartition(topic, 0, to); err != nil {
+			t.Error(err)
+		}
+		return nil, nil, false
+	})
 	_, err = p.Produce(soon(t), topic, 0, []Record{{}})
 	require.ErrorIs(t, err, kafka.NotLeaderForPartition)
 	require.True(t, source.Temporary(err))
@@ -86,11 +93,14 @@ func TestProduceFindsALeaderThatMoved(t *testing.T) {
 func TestAnErrorDoesNotMeanUnwritten(t *testing.T) {
 	p, k := producer(t, 1)
 	ctx, cancel := context.WithCancel(soon(t))
+	returned := make(chan struct{})
 	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cancel() // the broker has the request and goes on with it
+		<-returned
 		return nil, nil, false
 	})
 	_, err := p.Produce(ctx, topic, 0, []Record{{}})
+	close(returned)
 	require.ErrorIs(t, err, context.Canceled)
 	base, err := p.Produce(soon(t), topic, 0, []Record{{}})
 	require.NoError(t, err)

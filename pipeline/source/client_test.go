@@ -93,6 +93,9 @@ func firstValue(t *testing.T, f Fetched) string {
 func TestOneRequestToEachLeader(t *testing.T) {
 	const brokers, partitions, room = 3, 12, 64 << 20
 	k := cluster(t, brokers, partitions)
+	for p := range int32(partitions) { // kfake draws the leaders, and might leave a broker out
+		require.NoError(t, k.MoveTopicPartition(topic, p, p%brokers))
+	}
 	c := open(t, k.ListenAddrs()...)
 	for p := range int32(partitions) {
 		write(t, c, p, fmt.Sprint(p))
@@ -191,9 +194,17 @@ func TestBoundsSurviveALeaderThatMoved(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, end)
 
-	require.NoError(t, k.MoveTopicPartition(topic, 0, 1-k.LeaderFor(topic, 0)))
+	// With the request at the broker: before that the client might hear of it by itself.
+	to := 1 - k.LeaderFor(topic, 0)
+	k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.DropControl()
+		if err := k.MoveTopicPartition(topic, 0, to); err != nil {
+			t.Error(err)
+		}
+		return nil, nil, false
+	})
 	_, _, err = c.Bounds(soon(t), topic, 0)
-	require.Error(t, err)
+	require.ErrorIs(t, err, kafka.NotLeaderForPartition)
 	require.True(t, Temporary(err), err)
 	start, end, err := c.Bounds(soon(t), topic, 0)
 	require.NoError(t, err, "the first error made the client look again")
