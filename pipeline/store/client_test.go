@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -31,7 +30,7 @@ func TestWhatIsNotDurableIsAnError(t *testing.T) {
 	} {
 		require.True(t, durability.Waits())
 		server := miniredis.RunT(t) // has neither replicas nor a disk
-		session := commit(t, store.Config{Addrs: []string{server.Addr()}, Namespace: "shop", Durability: durability, Timeout: time.Second})
+		session := commit(t, store.Config{Addrs: []string{server.Addr()}, Namespace: "shop", Durability: durability})
 		require.ErrorContains(t, session.Wait(t.Context()), says)
 		_, err := session.Head(t.Context())
 		require.ErrorContains(t, err, says, "the session is over")
