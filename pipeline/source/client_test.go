@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync/atomic"
@@ -239,7 +240,6 @@ func TestALongPollEndsWhenARecordComes(t *testing.T) {
 func TestACancelledContextEndsALongPoll(t *testing.T) {
 	k := cluster(t, 1, 1)
 	c := open(t, k.ListenAddrs()...)
-	began := time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
 	k.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		cancel()
@@ -247,7 +247,6 @@ func TestACancelledContextEndsALongPoll(t *testing.T) {
 	})
 	_, err := c.Fetch(ctx, positions(1), time.Minute, 1<<20)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Less(t, time.Since(began), 30*time.Second)
 
 	write(t, c, 0, "after")
 	answers, err := c.Fetch(soon(t), positions(1), 0, 1<<20)
@@ -292,16 +291,21 @@ func TestCloseEndsALongPollAndLeavesNothing(t *testing.T) {
 // waiting for kafka-go's own turn, however many idle connections are dead.
 func TestABrokerThatRestarts(t *testing.T) {
 	dir := t.TempDir()
-	start := func(port int) *kfake.Cluster {
-		k, err := kfake.NewCluster(kfake.Ports(port), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
-		require.NoError(t, err)
-		return k
+	start := func(port int) (*kfake.Cluster, error) {
+		return kfake.NewCluster(kfake.Ports(port), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
 	}
-	k := start(0)
-	addr := k.ListenAddrs()[0]
-	_, port, err := net.SplitHostPort(addr)
+	// From below the ports that the kernel gives to outgoing connections: one of
+	// those might be given away while the broker is gone.
+	const lowest, highest = 15_000, 32_000
+	var port int
+	var k *kfake.Cluster
+	var err error
+	for tries := 0; k == nil && tries < 100; tries++ {
+		port = lowest + rand.IntN(highest-lowest)
+		k, err = start(port)
+	}
 	require.NoError(t, err)
-	c := open(t, addr)
+	c := open(t, k.ListenAddrs()[0])
 	write(t, c, 0, "kept")
 	k.Close()
 
@@ -312,22 +316,17 @@ func TestABrokerThatRestarts(t *testing.T) {
 	require.Error(t, err)
 	require.True(t, Temporary(err), err)
 
-	var number int
-	_, err = fmt.Sscan(port, &number)
+	k, err = start(port)
 	require.NoError(t, err)
-	k = start(number)
 	defer k.Close()
 	require.Equal(t, "kept", firstValue(t, untilAnswered(t, c, positions(1)[0])))
 }
 
 func TestNoBroker(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
+	const addr = "127.0.0.1:1" // no test's, as one that was free a moment ago might be
 	c := open(t, addr)
 
-	_, err = c.Fetch(soon(t), positions(1), time.Second, 1<<20)
+	_, err := c.Fetch(soon(t), positions(1), time.Second, 1<<20)
 	require.ErrorContains(t, err, addr)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	require.True(t, Temporary(err))
@@ -335,27 +334,40 @@ func TestNoBroker(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
 
-// A broker that takes connections and never answers.
-func TestASilentBroker(t *testing.T) {
+// silent is a broker that takes connections and never answers.
+func silent(t *testing.T) (addr string, accepted <-chan net.Conn) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	accepted := make(chan net.Conn, 16)
+	conns := make(chan net.Conn, 16)
 	go func() {
 		for {
 			nc, err := l.Accept()
 			if err != nil {
-				close(accepted)
+				close(conns)
 				return
 			}
-			accepted <- nc
+			conns <- nc
 		}
 	}()
-	c := open(t, l.Addr().String())
+	t.Cleanup(func() {
+		require.NoError(t, l.Close())
+		for nc := range conns {
+			require.NoError(t, nc.Close())
+		}
+	})
+	return l.Addr().String(), conns
+}
+
+func TestASilentBroker(t *testing.T) {
+	addr, _ := silent(t)
+	c := open(t, addr)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	_, err = c.Fetch(ctx, positions(1), time.Minute, 1<<20)
+	_, err := c.Fetch(ctx, positions(1), time.Minute, 1<<20)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
+	addr, accepted := silent(t)
+	c = open(t, addr) // the other one may know by now that its broker is silent
 	ended := make(chan error)
 	go func() {
 		_, err := c.Fetch(context.Background(), positions(1), time.Minute, 1<<20)
@@ -365,10 +377,6 @@ func TestASilentBroker(t *testing.T) {
 	defer waiting.Close()
 	c.Close()
 	require.ErrorIs(t, <-ended, ErrClosed)
-	require.NoError(t, l.Close())
-	for nc := range accepted {
-		require.NoError(t, nc.Close())
-	}
 }
 
 func TestWhatDoesNotExist(t *testing.T) {
