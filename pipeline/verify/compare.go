@@ -8,8 +8,8 @@ import (
 // compare holds a customer in Redis against the recomputed one, both as of the
 // shard's stream time.
 func (s *shard) compare(c *customer, want *person) {
+	want.expire(s.v.rules, s.hash.clock)
 	if c.stored == nil {
-		want.expire(s.v.rules, s.hash.clock)
 		if !want.empty() {
 			s.differ(c.id, "customer", "not in Redis", want.describe())
 		}
