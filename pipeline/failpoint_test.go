@@ -15,7 +15,8 @@ import (
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
-// durable answers waits at once: the embedded Redis keeps nothing anyway.
+// durable answers waits at once: the embedded Redis keeps nothing anyway. And it
+// stores nothing of a run that was cut, which may still take an answer.
 type durable struct{ pipeline.Store }
 
 func (d durable) Session(ctx context.Context, shard int32) (store.Session, error) {
@@ -26,6 +27,13 @@ func (d durable) Session(ctx context.Context, shard int32) (store.Session, error
 type durableSession struct{ store.Session }
 
 func (durableSession) Wait(context.Context) error { return nil }
+
+func (s durableSession) Commit(ctx context.Context, c *store.Commit) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Session.Commit(ctx, c)
+}
 
 // A run that was cut, and one that goes on after it, pass every fail point there is.
 func TestEveryFailPointIsReached(t *testing.T) {

@@ -42,10 +42,7 @@ func (d *doubtful) Commit(_ context.Context, shard int32, _ map[string]int64) er
 	if _, owned := d.owned.LoadOrStore(shard, true); !owned {
 		return nil
 	}
-	select {
-	case d.asked <- struct{}{}:
-	default:
-	}
+	tell(d.asked)
 	return errors.New("not a member")
 }
 
@@ -72,23 +69,26 @@ func TestNothingIsToldByWhoMayHaveLostItsShards(t *testing.T) {
 }
 
 // lapsing is a group whose confirmation is over once, between the moment at which
-// changes are given to the sink and that at which they leave.
-type lapsing struct{ asked atomic.Int64 }
-
-func (*lapsing) Commit(context.Context, int32, map[string]int64) error { return nil }
-
-func (l *lapsing) Holds() bool { return l.asked.Add(1) != 2 }
-
-// counting notes what its sink did not let go.
-type counting struct {
+// changes are given to the sink, which it is as well, and that at which they leave.
+type lapsing struct {
 	pipeline.Sink
-	withheld atomic.Int64
+	noGroup
+	lapsed, over atomic.Bool
+	withheld     atomic.Int64
 }
 
-func (c *counting) ProduceIf(ctx context.Context, topic string, partition int32, records []sink.Record, may func() bool) (int64, error) {
-	base, err := c.Sink.ProduceIf(ctx, topic, partition, records, may)
+func (l *lapsing) Holds() bool { return !l.over.Load() }
+
+func (l *lapsing) ProduceIf(ctx context.Context, topic string, partition int32, records []sink.Record, may func() bool) (int64, error) {
+	base, err := l.Sink.ProduceIf(ctx, topic, partition, records, func() bool {
+		if !l.lapsed.Swap(true) {
+			l.over.Store(true)
+			defer l.over.Store(false)
+		}
+		return may()
+	})
 	if errors.Is(err, sink.ErrWithheld) {
-		c.withheld.Add(1)
+		l.withheld.Add(1)
 	}
 	return base, err
 }
@@ -97,17 +97,17 @@ func (c *counting) ProduceIf(ctx context.Context, topic string, partition int32,
 func TestMembershipIsAskedWhenChangesLeave(t *testing.T) {
 	w := newWorld(t)
 	w.visitors(0, 20)
-	members := &given{shares: make(chan *pipeline.Share, 1), left: make(chan struct{})}
-	members.shares <- &pipeline.Share{Shards: []int32{0}, Group: &lapsing{}, Over: make(chan struct{}), Release: func() {}}
 	ports := w.Ports()
-	counted := &counting{Sink: ports.Sink}
-	ports.Sink = counted
+	group := &lapsing{Sink: ports.Sink}
+	ports.Sink = group
+	members := &given{shares: make(chan *pipeline.Share, 1), left: make(chan struct{})}
+	members.shares <- &pipeline.Share{Shards: []int32{0}, Group: group, Over: make(chan struct{}), Release: func() {}}
 	worker := w.serve(t.Context(), liveConfig(), ports, members)
 	w.until("all of the shard is told", func() bool {
 		_, records := w.read("changes")
 		return len(records) > 0 && int64(len(records)) == w.customers()
 	})
-	require.EqualValues(t, 1, counted.withheld.Load())
+	require.EqualValues(t, 1, group.withheld.Load())
 	worker.Drain()
 	require.NoError(t, <-worker.ended)
 }
@@ -116,10 +116,13 @@ func TestMembershipIsAskedWhenChangesLeave(t *testing.T) {
 // confirmed it; and the group is asked to wait for the last one.
 func TestAShareTakesItsLeaseAlong(t *testing.T) {
 	w := newWorld(t)
-	const session = 10 * time.Second
+	const session = 5 * time.Minute
 	waits := make(chan int32, 1)
 	w.servers.Kafka().ControlKey(int16(kmsg.JoinGroup), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		waits <- r.(*kmsg.JoinGroupRequest).RebalanceTimeoutMillis
+		select {
+		case waits <- r.(*kmsg.JoinGroupRequest).RebalanceTimeoutMillis:
+		default: // it asks again
+		}
 		return nil, nil, false
 	})
 	members, err := pipeline.JoinGroup(pipeline.GroupConfig{ID: "test", Inputs: w.where.Inputs, Partitions: partitions, SessionTimeout: session, Log: zap.NewNop()}, w.Client)

@@ -229,23 +229,16 @@ func TestAWorkerIsNoticed(t *testing.T) {
 	n := Open(r, "shop")
 	require.NoError(t, n.Watch(t.Context(), time.Millisecond))
 
-	writing, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := 0; writing.Err() == nil; i++ {
-			mini.HSet(keys.Of("shop", 1).Shard(), "head", fmt.Sprintf("x:%d", i))
-		}
-	}()
-	err := n.Watch(t.Context(), 50*time.Millisecond)
-	stop()
-	<-done
+	r.AddHook(&hook{after: func() { mini.HSet(keys.Of("shop", 1).Shard(), "head", "x:2") }})
+	err := n.Watch(t.Context(), time.Millisecond)
 	require.ErrorIs(t, err, ErrActive)
 	require.ErrorContains(t, err, "shard 1 was written to")
 
-	_, err = n.heads(writing, 3)
+	over, end := context.WithCancel(t.Context())
+	end()
+	_, err = n.heads(over, 3)
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, n.Watch(writing, time.Hour), context.Canceled)
+	require.ErrorIs(t, n.Watch(over, time.Hour), context.Canceled)
 }
 
 // hook stands between a client and its Redis.

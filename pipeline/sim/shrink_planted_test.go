@@ -3,9 +3,7 @@
 package sim
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +16,7 @@ func TestMutantsAreShrunk(t *testing.T) {
 	planted.Plant(planted.TimersAfterEvent)
 	defer planted.Plant(planted.None)
 	var c Case
-	Sweep(context.Background(), Seeds(1, enough), func(failed Case, o Outcome) bool {
+	Sweep(t.Context(), Seeds(1, enough), func(failed Case, o Outcome) bool {
 		if o.Err != nil {
 			c = failed
 		}
@@ -26,9 +24,7 @@ func TestMutantsAreShrunk(t *testing.T) {
 	})
 	require.NotZero(t, c.Seed, "no seed notices the bug")
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	smaller := Shrink(ctx, c, func(Case, error) {})
+	smaller := Shrink(t.Context(), c, func(Case, error) {})
 	again, err := ParseCase(smaller.String())
 	require.NoError(t, err)
 	require.Error(t, again.Run(false).Err)
