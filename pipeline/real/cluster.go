@@ -170,7 +170,7 @@ func (c *Cluster) Replica(i int) *Redis { return c.nodes[c.masters+i] }
 // Promote makes the i-th master's replica the master, without losing anything,
 // and returns when it is.
 func (c *Cluster) Promote(ctx context.Context, i int) (err error) {
-	const tries = 3 // a node may give up on it, and tells nobody
+	const tries = 10 // on a busy machine a node may give up on it, and tells nobody
 	for range tries {
 		if err = c.promote(ctx, c.Replica(i)); err == nil {
 			return nil
@@ -181,6 +181,9 @@ func (c *Cluster) Promote(ctx context.Context, i int) (err error) {
 
 func (c *Cluster) promote(ctx context.Context, replica *Redis) error {
 	const patience = 6 * time.Second // Redis's own is 5 s
+	if replica.leads(ctx) == nil {
+		return nil // by the last try
+	}
 	if err := replica.Do(ctx, "CLUSTER", "FAILOVER"); err != nil {
 		return err
 	}

@@ -26,6 +26,15 @@ var given = struct {
 
 // freePort finds a port that nobody listens on, and that nobody was given.
 func freePort() (int, error) {
+	l, err := listenAnywhere()
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// listenAnywhere listens on such a port.
+func listenAnywhere() (net.Listener, error) {
 	given.mu.Lock()
 	defer given.mu.Unlock()
 	for range portTries {
@@ -35,10 +44,10 @@ func freePort() (int, error) {
 		}
 		if l, err := net.Listen("tcp", address(port)); err == nil {
 			given.ports[port] = true
-			return port, l.Close()
+			return l, nil
 		}
 	}
-	return 0, errors.New("looking for a free port: none found")
+	return nil, errors.New("looking for a free port: none found")
 }
 
 // freePorts finds n of them.

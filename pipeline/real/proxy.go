@@ -54,21 +54,13 @@ type link struct {
 
 // StartProxy makes a way to a server.
 func StartProxy(target string) (*Proxy, error) {
-	port, err := freePort()
+	l, err := listenAnywhere()
 	if err != nil {
 		return nil, fmt.Errorf("starting a proxy: %w", err)
 	}
-	return startProxy(port, target)
-}
-
-func startProxy(port int, target string) (*Proxy, error) {
-	p := &Proxy{port: port, target: target, links: map[*link]struct{}{}}
+	p := &Proxy{port: l.Addr().(*net.TCPAddr).Port, target: target, links: map[*link]struct{}{}}
 	p.changed = sync.NewCond(&p.mu)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.listen(); err != nil {
-		return nil, fmt.Errorf("starting a proxy: %w", err)
-	}
+	p.change(func() { p.take(l) })
 	return p, nil
 }
 
@@ -149,11 +141,17 @@ func (l *link) sever() {
 	}
 }
 
+// listen takes connections again.
 func (p *Proxy) listen() error {
 	l, err := net.Listen("tcp", address(p.port))
-	if err != nil {
-		return err
+	if err == nil {
+		p.take(l)
 	}
+	return err
+}
+
+// take takes the connections that come to a listener.
+func (p *Proxy) take(l net.Listener) {
 	p.listener = l
 	p.running.Go(func() {
 		for {
@@ -164,7 +162,6 @@ func (p *Proxy) listen() error {
 			p.running.Go(func() { p.connect(client) })
 		}
 	})
-	return nil
 }
 
 // connect serves one client.

@@ -15,6 +15,9 @@ import (
 // briefly is how long a test listens where nothing is to be heard.
 const briefly = 50 * time.Millisecond
 
+// patience is for what comes on a machine that has much else to do.
+const patience = 30 * time.Second
+
 // echo answers every line with itself behind a greeting of its own.
 func echo(t *testing.T, greeting string) (addr string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,7 +48,7 @@ type caller struct {
 }
 
 func call(t *testing.T, p *Proxy) caller {
-	c, err := net.DialTimeout("tcp", p.Addr(), dialTimeout)
+	c, err := net.DialTimeout("tcp", p.Addr(), patience)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return caller{t, c.(*net.TCPConn), bufio.NewReader(c)}
@@ -58,7 +61,7 @@ func (c caller) say(line string) {
 
 func (c caller) hear(want string) {
 	c.t.Helper()
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(dialTimeout)))
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
 	line, err := c.lines.ReadString('\n')
 	require.NoError(c.t, err)
 	require.Equal(c.t, want+"\n", line)
@@ -75,7 +78,7 @@ func (c caller) hearNothing() {
 // end hears the rest until the connection is over.
 func (c caller) end() string {
 	c.t.Helper()
-	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(dialTimeout)))
+	require.NoError(c.t, c.SetReadDeadline(time.Now().Add(patience)))
 	rest, err := io.ReadAll(c.lines)
 	require.NotErrorIs(c.t, err, os.ErrDeadlineExceeded)
 	return string(rest)

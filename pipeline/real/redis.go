@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,22 +31,36 @@ type Redis struct {
 // "--appendonly", "yes".
 func StartRedis(settings ...string) (*Redis, error) { return startRedis("redis-server", settings) }
 
-func startRedis(server string, settings []string) (*Redis, error) {
+func startRedis(server string, settings []string) (r *Redis, err error) {
+	const tries = 5 // another process may listen on the port before Redis does
+	for range tries {
+		if r, err = startAnywhere(server, settings); err == nil {
+			return r, nil
+		}
+		if !strings.Contains(err.Error(), "Address already in use") {
+			break
+		}
+	}
+	return nil, fmt.Errorf("starting Redis: %w", err)
+}
+
+// startAnywhere starts a server on some port.
+func startAnywhere(server string, settings []string) (*Redis, error) {
 	dir, err := os.MkdirTemp("", "tidemark-redis-")
 	if err != nil {
-		return nil, fmt.Errorf("starting Redis: %w", err)
+		return nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return nil, fmt.Errorf("starting Redis: %w", errors.Join(err, os.RemoveAll(dir)))
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	r := &Redis{dir: dir, port: port, server: server, args: append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", filepath.Join(dir, dataDir), "--save", ""}, settings...)}
 	if err := os.Mkdir(filepath.Join(dir, dataDir), 0o750); err != nil {
-		return nil, fmt.Errorf("starting Redis: %w", errors.Join(err, os.RemoveAll(dir)))
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := r.start(); err != nil {
-		return nil, fmt.Errorf("starting Redis: %w", errors.Join(err, r.Close()))
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
