@@ -24,7 +24,7 @@ func (r *Redis) Refuse(ctx context.Context, kind string) (over func() error, err
 	case "NOREPLICAS":
 		return undo("CONFIG", "SET", "min-replicas-to-write", 0), r.Do(ctx, "CONFIG", "SET", "min-replicas-to-write", 1)
 	case "BUSY":
-		return r.refuse(ctx, kind, func() error { return r.spin(ctx) }, undo("SCRIPT", "KILL"))
+		return r.refuse(ctx, kind, func() error { return r.spin(ctx) }, func() error { return Await(ctx, redisTimeout, r.unspin) })
 	case "LOADING":
 		if r.appends() {
 			return r.load(ctx)
@@ -50,6 +50,11 @@ func (r *Redis) refuse(ctx context.Context, kind string, begin, end func() error
 	}
 	return over, nil
 }
+
+// busyAfter is how long a script runs before others are told BUSY.
+const busyAfter = 50 * time.Millisecond
+
+func (r *Redis) unspin(ctx context.Context) error { return r.Do(ctx, "SCRIPT", "KILL") }
 
 // spin runs a script until it is killed.
 func (r *Redis) spin(ctx context.Context) error {
