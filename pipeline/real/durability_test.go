@@ -38,11 +38,11 @@ func TestNewerRedis(t *testing.T) {
 	})
 	t.Run("a disk that is not asked", func(t *testing.T) {
 		impatient := where
-		impatient.Timeout = 200 * time.Millisecond
+		impatient.Timeout = 4 * time.Second
 		w := mustTakeOver(t, configured{impatient}.store(t, "lazy"), 0)
 		require.NoError(t, server.Do(w.ctx, "CONFIG", "SET", "appendfsync", "no"))
 		require.NoError(t, w.commit("one"))
-		require.ErrorContains(t, w.Wait(w.ctx), "the commit is not on disk after 100ms")
+		require.ErrorContains(t, w.Wait(w.ctx), "the commit is not on disk after 2s")
 		require.ErrorContains(t, w.commit("two"), "not on disk", "the session is over")
 		require.NoError(t, server.Do(w.ctx, "CONFIG", "SET", "appendfsync", "everysec"))
 	})

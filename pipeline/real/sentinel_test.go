@@ -90,10 +90,10 @@ func replicated(t *testing.T, servers *real.Sentinels) {
 	require.NoError(t, w.Wait(w.ctx))
 	require.NoError(t, w.commit("two"))
 
-	where.Durability, where.Timeout = store.Durability{Replicas: 2}, 200*time.Millisecond
+	where.Durability, where.Timeout = store.Durability{Replicas: 2}, 4*time.Second
 	w = mustTakeOver(t, configured{where}.store(t, "replicated"), 0)
 	require.NoError(t, w.commit("three"))
-	require.ErrorContains(t, w.Wait(w.ctx), "1 of 2 replicas have the commit after 100ms")
+	require.ErrorContains(t, w.Wait(w.ctx), "1 of 2 replicas have the commit after 2s")
 	require.ErrorContains(t, w.commit("four"), "1 of 2 replicas", "the session is over")
 	require.Equal(t, "three", stored(t, configured{where}.store(t, "replicated"), 0), "it may be durable or not: only Redis knows")
 }
@@ -165,7 +165,7 @@ func TestReplicasBehindSentinelsAreAskedToo(t *testing.T) {
 
 	// One that is listed still, but takes no commands.
 	where = watched(servers)
-	where.Timeout = 200 * time.Millisecond
+	where.Timeout = 3 * time.Second
 	require.NoError(t, replica.Do(t.Context(), "CLIENT", "PAUSE", 60_000, "ALL"))
 	_, silent = byAddr(t, where)
 	require.Equal(t, []string{replica.Addr()}, silent)
@@ -184,6 +184,11 @@ func TestNodesOfAClusterThatDoNotAnswer(t *testing.T) {
 		return nil
 	}))
 
+	for i := range 3 {
+		for _, node := range []*real.Redis{cluster.Master(i), cluster.Replica(i)} {
+			require.NoError(t, node.Do(t.Context(), "CONFIG", "SET", "cluster-node-timeout", 60_000))
+		}
+	}
 	dead := []string{cluster.Replica(0).Addr(), cluster.Master(1).Addr()}
 	cluster.Replica(0).Kill()
 	cluster.Master(1).Kill()
