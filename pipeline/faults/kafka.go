@@ -273,11 +273,20 @@ func truncateLog(ctx context.Context, f *field) error {
 	})
 }
 
-// remake makes a topic again, empty.
+// remake makes a topic again, empty. A broker that still lists the old one would
+// say that there is nothing to make.
 func (f *field) remake(ctx context.Context, topic string) error {
 	if err := f.admin(func(a *kadm.Client) error {
-		_, err := a.DeleteTopic(ctx, topic)
-		return err
+		if _, err := a.DeleteTopic(ctx, topic); err != nil {
+			return err
+		}
+		return real.Await(ctx, time.Minute, func(ctx context.Context) error {
+			listed, err := a.ListTopics(ctx, topic)
+			if err == nil && listed.Has(topic) {
+				err = fmt.Errorf("topic %s was deleted, and is still listed", topic)
+			}
+			return err
+		})
 	}); err != nil {
 		return err
 	}

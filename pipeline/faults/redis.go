@@ -63,6 +63,16 @@ func (f *field) lag() time.Duration {
 	return time.Second + f.upTo(2*time.Second)
 }
 
+// outgrow lets time go by in which every shard stores something, and tells of it,
+// that Redis is made to forget then.
+func (f *field) outgrow(ctx context.Context) error {
+	err := f.pause(ctx, f.lag())
+	if err == nil {
+		_, err = f.probes.probe(ctx, f.shop)
+	}
+	return err
+}
+
 // serve has the row's Redis taken from addr on.
 func (f *field) serve(redis *real.Redis, addr string) {
 	f.redis = redis
@@ -94,7 +104,7 @@ func rollBackRedis(ctx context.Context, f *field) error {
 	cut := func(ctx context.Context) (time.Time, error) {
 		mark, err := f.redis.AppendMark()
 		if err == nil {
-			err = f.pause(ctx, f.lag())
+			err = f.outgrow(ctx)
 		}
 		at := time.Now()
 		if err == nil {
@@ -109,7 +119,7 @@ func rollBackRedis(ctx context.Context, f *field) error {
 	restore := func(ctx context.Context) (time.Time, error) {
 		backup, err := f.redis.Backup(ctx)
 		if err == nil {
-			err = f.pause(ctx, f.lag())
+			err = f.outgrow(ctx)
 		}
 		at := time.Now()
 		if err == nil {
@@ -187,11 +197,12 @@ func between(begin, over []any) func(context.Context, *field) error {
 	}
 }
 
-// cutReply cuts a connection within the next answers, at any byte.
+// cutReply cuts a connection of a shard within the next answers, at any byte.
+// What others ask Redis for, such as its clock, is counted nowhere.
 func cutReply(ctx context.Context, f *field) error {
 	const most = 500
 	select {
-	case <-f.proxy.CutReply(1 + f.chance.IntN(most)):
+	case <-f.proxy.CutReply(1+f.chance.IntN(most), "evalsha"):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -46,13 +46,13 @@ func (f *field) pair(ctx context.Context) (err error) {
 	return f.replica.Follow(ctx, f.redis)
 }
 
-// promote lets the replica fall behind, and makes it the master when that one
-// dies, which comes back as its replica.
-func (f *field) promote(ctx context.Context) (died time.Time, err error) {
+// promote lets the replica fall behind while time goes by, and makes it the master
+// when that one dies, which comes back as its replica.
+func (f *field) promote(ctx context.Context, while func(context.Context) error) (died time.Time, err error) {
 	if err := f.replica.Unlink(ctx); err != nil {
 		return died, err
 	}
-	if err := f.pause(ctx, f.lag()); err != nil {
+	if err := while(ctx); err != nil {
 		return died, err
 	}
 	died = time.Now()
@@ -76,7 +76,7 @@ func promoteLagging(ctx context.Context, f *field) error {
 		if err != nil {
 			return err
 		}
-		died, err := f.promote(ctx)
+		died, err := f.promote(ctx, f.outgrow)
 		if err == nil {
 			err = f.recovers(ctx, died)
 		}
@@ -90,10 +90,11 @@ func promoteLagging(ctx context.Context, f *field) error {
 	return nil
 }
 
+// promoteWaited is the same where nothing is told that the replica lacks.
 func promoteWaited(ctx context.Context, f *field) error {
 	for range f.dose {
 		f.runs++
-		died, err := f.promote(ctx)
+		died, err := f.promote(ctx, func(ctx context.Context) error { return f.pause(ctx, f.lag()) })
 		if err == nil {
 			err = f.recovers(ctx, died)
 		}

@@ -1,6 +1,7 @@
 package real
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -40,10 +41,23 @@ type Proxy struct {
 	closed   bool
 }
 
-// cutReply ends the connection whose answer comes to so many bytes.
+// cutReply ends the connection whose answer comes to so many bytes, of those whose
+// client has said one of some words.
 type cutReply struct {
-	left int
-	done chan struct{}
+	left  int
+	words []string
+	asked map[*link]bool
+	done  chan struct{}
+}
+
+// hears notes what a client says.
+func (c *cutReply) hears(l *link, piece []byte) {
+	piece = bytes.ToLower(piece)
+	for _, word := range c.words {
+		if bytes.Contains(piece, []byte(word)) {
+			c.asked[l] = true
+		}
+	}
 }
 
 // link is one connection of a client, and the one to the server behind it.
@@ -88,9 +102,11 @@ func (p *Proxy) Refuse() {
 }
 
 // CutReply ends, once, the connection on which the n-th byte from now on comes
-// from the server, in front of it. The channel is closed when that has happened.
-func (p *Proxy) CutReply(n int) <-chan struct{} {
-	c := &cutReply{left: n, done: make(chan struct{})}
+// from the server, in front of it. If there are words, in lower case, only
+// connections count whose client has said one since. The channel is closed when
+// that has happened.
+func (p *Proxy) CutReply(n int, words ...string) <-chan struct{} {
+	c := &cutReply{left: n, words: words, asked: map[*link]bool{}, done: make(chan struct{})}
 	p.change(func() { p.cutReply = c })
 	return c.done
 }
@@ -221,7 +237,7 @@ func (p *Proxy) carry(l *link, way Way, from, to net.Conn) {
 		if !p.free(l, way) {
 			return
 		}
-		if !p.pass(way, to, buffer[:n]) || err != nil && !errors.Is(err, io.EOF) {
+		if !p.pass(l, way, to, buffer[:n]) || err != nil && !errors.Is(err, io.EOF) {
 			p.change(l.sever)
 			return
 		}
@@ -233,8 +249,8 @@ func (p *Proxy) carry(l *link, way Way, from, to net.Conn) {
 }
 
 // pass writes a piece; false means that the connection is at its end.
-func (p *Proxy) pass(way Way, to net.Conn, piece []byte) bool {
-	delay, cut := p.next(way, len(piece))
+func (p *Proxy) pass(l *link, way Way, to net.Conn, piece []byte) bool {
+	delay, cut := p.next(l, way, piece)
 	time.Sleep(delay)
 	if cut == nil {
 		_, err := to.Write(piece)
@@ -246,16 +262,21 @@ func (p *Proxy) pass(way Way, to net.Conn, piece []byte) bool {
 	return false
 }
 
-// next is how a piece of n bytes fares.
-func (p *Proxy) next(way Way, n int) (time.Duration, *cutReply) {
+// next is how a piece fares.
+func (p *Proxy) next(l *link, way Way, piece []byte) (time.Duration, *cutReply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	cut := p.cutReply
 	switch {
-	case way != ToClient || cut == nil:
+	case cut == nil:
 		return p.delay, nil
-	case n < cut.left:
-		cut.left -= n
+	case way == ToServer:
+		cut.hears(l, piece)
+		return p.delay, nil
+	case len(cut.words) > 0 && !cut.asked[l]:
+		return p.delay, nil
+	case len(piece) < cut.left:
+		cut.left -= len(piece)
 		return p.delay, nil
 	default:
 		p.cutReply = nil

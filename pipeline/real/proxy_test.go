@@ -142,6 +142,20 @@ func TestProxyCutsAReply(t *testing.T) {
 	again.hear("no other is cut")
 }
 
+// Of other connections no answer is cut, and none is counted.
+func TestProxyCutsAReplyToAWord(t *testing.T) {
+	p := proxy(t, echo(t, ""))
+	other, c := call(t, p), call(t, p)
+	cut := p.CutReply(6, "evalsha")
+	other.say("hgetall")
+	other.hear("hgetall")
+	c.say("EVALSHA")
+	require.Equal(t, "EVALS", c.end())
+	<-cut
+	other.say("is still there")
+	other.hear("is still there")
+}
+
 func TestProxyRefuses(t *testing.T) {
 	p := proxy(t, echo(t, ""))
 	c := call(t, p)
