@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,8 +13,12 @@ import (
 )
 
 // get asks a worker's HTTP server.
-func get(ctx context.Context, listen, path string) (body []byte, status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+listen+path, nil)
+func (w *worker) get(ctx context.Context, path string) (body []byte, status int, err error) {
+	address, err := w.address()
+	if err != nil {
+		return nil, 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -31,16 +36,11 @@ type sample map[string]float64
 
 // scrape reads a worker's metrics. A histogram is there as its sum and count.
 func (w *worker) scrape(ctx context.Context) (sample, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.listen+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
+	text, _, err := w.get(ctx, "/metrics")
 	if err != nil {
 		return nil, fmt.Errorf("reading tidemark's metrics: %w", err)
 	}
-	defer func() { _ = res.Body.Close() }()
-	return parse(res.Body)
+	return parse(bytes.NewReader(text))
 }
 
 func parse(text io.Reader) (sample, error) {

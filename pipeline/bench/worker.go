@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -30,7 +30,6 @@ type namespace struct {
 type worker struct {
 	namespace
 	cmd    *exec.Cmd
-	listen string
 	output string
 	begun  time.Time
 	exited chan struct{}
@@ -53,11 +52,7 @@ func (b *bench) work(ctx context.Context, n namespace) (*worker, error) {
 	if err := b.topics(ctx, real.Topic{Name: n.changes, Settings: appendTime}, real.Topic{Name: n.letters, Settings: letters}); err != nil {
 		return nil, err
 	}
-	listen, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w := &worker{namespace: n, listen: listen, output: filepath.Join(b.dir, n.name+".log"), exited: make(chan struct{})}
+	w := &worker{namespace: n, output: filepath.Join(b.dir, n.name+".log"), exited: make(chan struct{})}
 	file := filepath.Join(b.dir, n.name+".yaml")
 	if err := os.WriteFile(file, []byte(w.config(b)), 0o600); err != nil {
 		return nil, err
@@ -95,9 +90,8 @@ kafka:
 redis: {addrs: [%s]}
 clock: %s
 start: {publish: all}
-server: {listen: %s}
-log: {level: warn}
-%s`, w.name, strings.Join(b.kafka.Brokers(), ", "), w.inputs[0], w.inputs[1], w.changes, w.letters, b.redis.Addr(), w.clock, w.listen, policy)
+server: {listen: '127.0.0.1:0'}
+%s`, w.name, strings.Join(b.kafka.Brokers(), ", "), w.inputs[0], w.inputs[1], w.changes, w.letters, b.redis.Addr(), w.clock, policy)
 }
 
 // ready waits until the worker says so.
@@ -106,7 +100,7 @@ func (w *worker) ready(ctx context.Context) error {
 		if w.gone() {
 			return w.trouble()
 		}
-		body, status, err := get(ctx, w.listen, "/readyz")
+		body, status, err := w.get(ctx, "/readyz")
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("tidemark is not ready: %s", body)
 		}
@@ -173,11 +167,18 @@ func (w *worker) trouble() error {
 	return errors.New("tidemark says: " + string(output[max(0, len(output)-most):]))
 }
 
-// freeAddress is one on which nobody listens.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+var serving = regexp.MustCompile(`"msg":"serving metrics and health".*"address":"([^"]+)"`)
+
+// address is where the worker serves metrics and health, which it says at its
+// start.
+func (w *worker) address() (string, error) {
+	output, err := os.ReadFile(w.output)
 	if err != nil {
 		return "", err
 	}
-	return l.Addr().String(), l.Close()
+	match := serving.FindSubmatch(output)
+	if match == nil {
+		return "", errors.New("tidemark does not serve yet")
+	}
+	return string(match[1]), nil
 }
