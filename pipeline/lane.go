@@ -30,7 +30,7 @@ type lane struct {
 	broken error // what the bytes could not be read for
 	end    int64 // a replay takes nothing from here on
 	leader int32 // the epoch of the last one known to have what we consumed
-	behind int64 // how far a new one was looked at behind that, 0 at first
+	looked int64 // how far a new one was looked at behind that, 0 at first
 }
 
 // chunk is the answer to one fetch.

@@ -28,7 +28,7 @@ func (s *Shard) unproven() int {
 func (s *Shard) prove(lane int) *Op {
 	t := &s.state.Topics[lane]
 	s.proving = lane
-	return s.start(&Op{Kind: OpRecord, Topic: t.Name, Offset: max(t.Last, s.lanes[lane].behind)})
+	return s.start(&Op{Kind: OpRecord, Topic: t.Name, Offset: max(t.Last, s.lanes[lane].looked)})
 }
 
 // proven takes the answer.
@@ -42,9 +42,11 @@ func (s *Shard) proven(op *Op) {
 		return
 	}
 	l := &s.lanes[s.proving]
-	nothing, more := s.nothingBetween(op, t, l.position)
-	l.behind = more
-	if nothing {
+	nothing, looked := s.nothingBetween(op, t, l.position)
+	if s.phase != phaseLive {
+		return // lost, and the lane with it
+	}
+	if l.looked = looked; nothing {
 		l.leader = max(l.leader, l.chunks[0].leader)
 	}
 }

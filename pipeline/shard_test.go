@@ -123,7 +123,7 @@ func (b *bench) from(p source.Position) []byte {
 	for n < len(raw) && (n == 0 || n+size(raw[n:]) <= int(p.MaxBytes)) {
 		n += size(raw[n:])
 	}
-	return raw[:n]
+	return raw[:min(len(raw), max(n, int(p.MaxBytes)))] // cut anywhere in the last one, as a broker does
 }
 
 func size(raw []byte) int {

@@ -26,7 +26,7 @@ const (
 type takeOver struct {
 	bounds map[string]Bounds
 	record int              // input whose last record is compared
-	behind int64            // what lies behind that record was looked at up to here, 0 at first
+	looked int64            // what lies behind that record was looked at up to here, 0 at first
 	leader map[string]int32 // the epoch of what each input has there
 	scan   scan
 }
@@ -52,7 +52,7 @@ func (s *Shard) takeOver() *Op {
 		return s.start(&Op{Kind: OpBounds})
 	case phaseRecord:
 		topic := &s.state.Topics[s.take.record]
-		return s.start(&Op{Kind: OpRecord, Topic: topic.Name, Offset: max(topic.Last, s.take.behind)})
+		return s.start(&Op{Kind: OpRecord, Topic: topic.Name, Offset: max(topic.Last, s.take.looked)})
 	case phaseScan:
 		return s.scan()
 	default:
@@ -156,7 +156,7 @@ func (s *Shard) compareBounds() {
 // nextRecord goes on to the next input of which a record was consumed that the
 // log may still have.
 func (s *Shard) nextRecord() {
-	s.take.behind = 0
+	s.take.looked = 0
 	for s.take.record++; s.take.record < len(s.state.Topics); s.take.record++ {
 		t := &s.state.Topics[s.take.record]
 		if t.Last >= 0 && t.Last >= s.take.bounds[t.Name].Start {
@@ -176,10 +176,9 @@ func (s *Shard) compareRecord(op *Op) {
 		}
 		s.take.leader[t.Name] = recordbatch.LeaderEpoch(op.Fetched.Raw)
 	}
-	switch nothing, more := s.nothingBetween(op, t, t.Next); {
-	case more > 0:
-		s.take.behind = more
-	case nothing:
+	nothing, looked := s.nothingBetween(op, t, t.Next)
+	s.take.looked = looked
+	if nothing {
 		s.nextRecord()
 	}
 }
@@ -187,19 +186,30 @@ func (s *Shard) compareRecord(op *Op) {
 // nothingBetween reports that the log has no record behind the last one consumed
 // and before the offset to read on from, where there was the end of a transaction,
 // one rolled back, or a gap. A log that lost such an end, and was written on, is
-// another one: the shard stops. Where the answer at hand does not reach that far,
-// more is the offset to ask for next.
-func (s *Shard) nothingBetween(op *Op, t *store.Topic, next int64) (nothing bool, more int64) {
+// another one: the shard stops. Where the answer does not reach that far, looked
+// is the offset to ask for next, and else 0.
+func (s *Shard) nothingBetween(op *Op, t *store.Topic, next int64) (nothing bool, looked int64) {
 	var reader recordbatch.Reader
 	var record recordbatch.Record
-	reader.Reset(op.Fetched.Raw, max(op.Offset, t.Last+1), op.Fetched.Aborted)
-	// Damage is no answer: most often it lies behind, where whoever reads on finds it.
-	switch ok, err := reader.Next(&record); {
-	case err == nil && ok && record.Offset < next:
+	reader.Reset(op.Fetched.Raw, op.Offset, op.Fetched.Aborted)
+	ok, err := reader.Next(&record)
+	if ok && record.Offset == t.Last {
+		ok, err = reader.Next(&record)
+	}
+	switch {
+	case ok && record.Offset < next:
 		s.halt(filled(t.Name, record.Offset))
 		return false, 0
-	case err == nil && !ok && op.Offset < reader.Position() && reader.Position() < next:
+	case ok || reader.Position() >= next:
+		return true, 0
+	case reader.Position() > op.Offset:
 		return false, reader.Position()
+	case err != nil:
+		s.lose("unreadable batch")
+		return false, 0
+	case min(op.Fetched.HighWatermark, op.Fetched.LastStable) < next:
+		s.lose("record not readable yet")
+		return false, 0
 	default:
 		return true, 0
 	}
