@@ -74,6 +74,11 @@ func conclude(r *demo.Result, stdout io.Writer) error {
 	if err := r.Summary.Print(stdout); err != nil {
 		return fmt.Errorf("writing the summary: %w", err)
 	}
+	if r.Cut {
+		if _, err := io.WriteString(stdout, "the pipeline was ended before it had finished what it had in hand\n"); err != nil {
+			return fmt.Errorf("writing the summary: %w", err)
+		}
+	}
 	if r.Proof != nil && !r.Proof.Good() {
 		return tellReport(stdout, r.Proof, false)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"testing"
 
@@ -19,10 +20,21 @@ func TestDemoShowsLinesWhereThereIsNoScreen(t *testing.T) {
 	live, is := lines(t, "^(a day passes in a second now)")
 	var stdout, stderr bytes.Buffer
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"demo"}, nil, io.MultiWriter(&stdout, live), &stderr) }()
+	go func() {
+		o := demo.Default()
+		o.Proof, o.Log = 0, logger(&stderr) // however long it takes here
+		result, err := show(ctx, o, true, nil, io.MultiWriter(&stdout, live))
+		if err == nil {
+			err = conclude(result, &stdout)
+		}
+		if err != nil {
+			fmt.Fprintln(&stderr, err)
+		}
+		ended <- 0
+	}()
 	said(t, is, ended)
 	interrupt()
-	require.Equal(t, 0, <-ended, &stderr)
+	<-ended
 	require.Empty(t, stderr.String())
 	out := stdout.String()
 	require.Contains(t, out, "starting Kafka and Redis in this process; they keep nothing\n")
@@ -46,8 +58,9 @@ func TestDemoFailsWhereItsProofDoes(t *testing.T) {
 	require.Contains(t, out.String(), `customer "c-1": the segment`)
 
 	out.Reset()
-	require.NoError(t, conclude(&demo.Result{Summary: &replay.Summary{}}, &out))
+	require.NoError(t, conclude(&demo.Result{Summary: &replay.Summary{}, Cut: true}, &out))
 	require.Contains(t, out.String(), "not verified: there was nothing yet")
+	require.Contains(t, out.String(), "before it had finished")
 }
 
 func TestDemoSaysThatItCouldNotWrite(t *testing.T) {

@@ -55,6 +55,7 @@ const (
 type Result struct {
 	Summary *replay.Summary
 	Proof   *verify.Report // nil: it was given up after Options.Proof, or nothing was done
+	Cut     bool           // the pipeline did not finish in time what it had in hand
 }
 
 // show is one demo under way.
@@ -130,7 +131,8 @@ func (s *show) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		abandon()
 	}
-	if err := errors.Join(err, work.finish(abandon)); err != nil {
+	whole, failed := work.finish(abandon)
+	if err := errors.Join(err, failed); err != nil {
 		return nil, fmt.Errorf("running the demo: %w", err)
 	}
 	looking := context.WithoutCancel(ctx) // at what is there, though its end was not waited for
@@ -144,7 +146,7 @@ func (s *show) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Summary: summary, Proof: proof}, nil
+	return &Result{Summary: summary, Proof: proof, Cut: !whole}, nil
 }
 
 // prove has everything recomputed by rules that share nothing with the pipeline.

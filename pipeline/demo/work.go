@@ -28,14 +28,14 @@ func newWork(ctx context.Context, p *pipeline.Pipeline) *work {
 }
 
 // finish lets the pipeline end its work, or makes abandon end it after a while,
-// and waits for it.
-func (w *work) finish(abandon func()) error {
+// and waits for it. Whole reports that all it had in hand was finished.
+func (w *work) finish(abandon func()) (whole bool, err error) {
 	w.pipeline.Drain()
 	timer := time.AfterFunc(patience, abandon)
 	defer timer.Stop()
 	<-w.over
 	if errors.Is(w.err, context.Canceled) {
-		return nil // we made it end; why is told by whoever wanted that
+		return false, nil // we made it end
 	}
-	return w.err
+	return w.err == nil, w.err
 }

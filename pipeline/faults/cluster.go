@@ -65,7 +65,7 @@ func (f *field) harm(ctx context.Context, how func(ctx context.Context, f *field
 	if err := f.recovers(ctx, at); err != nil {
 		return err
 	}
-	return f.noticed(before, may)
+	return f.noticed(before, at, may)
 }
 
 // node is a master of the cluster that has shards, and its replica.
@@ -161,7 +161,7 @@ func moveShard(ctx context.Context, f *field) error {
 		return err
 	}
 	after, err := f.rewinds()
-	if rewound, _ := after.since(before); err == nil && rewound != nil {
+	if rewound := after.since(before); err == nil && rewound != nil {
 		err = fmt.Errorf("shards %v rewound where shard %d was moved", rewound, shard)
 	}
 	return err

@@ -22,7 +22,7 @@ type row struct {
 	reduced   int
 	byHand    bool          // only run where it is asked for by name
 	brokers   int           // that it needs; 0: one
-	bound     time.Duration // of recovery; 0: none
+	bound     time.Duration // of recovery, ten times that in a reduced dose; 0: none
 	policy    string        // section of the configuration; empty: brisk
 	span      time.Duration // over which the backlog is dated; 0: as backlog says
 	once      bool          // no change may be published twice, not even byte by byte

@@ -141,7 +141,7 @@ func rollBackRedis(ctx context.Context, f *field) error {
 			if err := f.recovers(ctx, at); err != nil {
 				return err
 			}
-			if err := f.noticed(before, every()); err != nil {
+			if err := f.noticed(before, at, every()); err != nil {
 				return err
 			}
 		}

@@ -81,7 +81,7 @@ func promoteLagging(ctx context.Context, f *field) error {
 			err = f.recovers(ctx, died)
 		}
 		if err == nil {
-			err = f.noticed(before, every())
+			err = f.noticed(before, died, every())
 		}
 		if err != nil {
 			return err

@@ -9,13 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // rewinds is how often each shard was found to be behind what Redis had
-// acknowledged, and how often one changed hands.
+// acknowledged, and when it changed hands last.
 type rewinds struct {
 	found [shards]int
-	moved int
+	moved [shards]time.Time
 }
 
 // rewinds reads what workers said. A worker says it where it takes a shard over
@@ -32,8 +33,9 @@ func (f *field) rewinds() (r rewinds, err error) {
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(said)); lines.Scan(); {
 			var line struct {
-				Message string `json:"msg"`
-				Shard   int    `json:"shard"`
+				At      time.Time `json:"ts"`
+				Message string    `json:"msg"`
+				Shard   int       `json:"shard"`
 			}
 			if json.Unmarshal(lines.Bytes(), &line) != nil {
 				continue
@@ -42,7 +44,9 @@ func (f *field) rewinds() (r rewinds, err error) {
 			case rewindMessage:
 				r.found[line.Shard]++
 			case "gained", "given back":
-				r.moved++
+				if line.At.After(r.moved[line.Shard]) {
+					r.moved[line.Shard] = line.At
+				}
 			}
 		}
 	}
@@ -51,36 +55,51 @@ func (f *field) rewinds() (r rewinds, err error) {
 
 const rewindMessage = "Redis is behind what it had acknowledged: reading on from what it has"
 
-// since are the shards that were found to be behind since then, and whether any
-// changed hands.
-func (r rewinds) since(before rewinds) (all []int, moved bool) {
+// since are the shards that were found to be behind since then.
+func (r rewinds) since(before rewinds) (all []int) {
 	for shard := range r.found {
 		if r.found[shard] > before.found[shard] {
 			all = append(all, shard)
 		}
 	}
-	return all, r.moved > before.moved
+	return all
 }
 
 // noticed fails unless some shards have been found to be behind since then, and
-// none but those that may have been. Where shards changed hands meanwhile there may
-// be nobody who knows what Redis had acknowledged.
-func (f *field) noticed(before rewinds, may []int) error {
+// none but those that may have been. Where all of them have changed hands since
+// Redis was harmed there may be nobody who knows what it had acknowledged: such a
+// run is counted, and a row that has no other fails.
+func (f *field) noticed(before rewinds, harmed time.Time, may []int) error {
 	now, err := f.rewinds()
 	if err != nil {
 		return err
 	}
-	found, moved := now.since(before)
-	switch {
-	case len(found) == 0 && moved:
-		f.remark("run %d: the shards had new owners, who had nothing to compare", f.runs)
-	case len(found) == 0:
-		return errors.New("nobody noticed that Redis went back")
-	}
+	found := now.since(before)
 	for _, shard := range found {
 		if !slices.Contains(may, shard) {
 			return fmt.Errorf("shard %d rewound, and had no reason: only %v could have", shard, may)
 		}
+	}
+	kept := slices.ContainsFunc(may, func(shard int) bool { return !now.moved[shard].After(harmed) })
+	switch {
+	case len(found) > 0:
+		f.told++
+	case kept:
+		return errors.New("nobody noticed that Redis went back")
+	default:
+		f.untold++
+	}
+	return nil
+}
+
+// unnoticed tells of runs in which nobody had anything to compare.
+func (f *field) unnoticed() error {
+	if f.untold == 0 {
+		return nil
+	}
+	f.remark("in %d runs all shards had new owners, who had nothing to compare", f.untold)
+	if f.told == 0 {
+		return errors.New("in no run anybody noticed that Redis went back")
 	}
 	return nil
 }

@@ -144,8 +144,8 @@ func terminate(ctx context.Context, f *field) error {
 		if w.Tells("shards were not at rest in time") {
 			return fmt.Errorf("a worker that was asked to end gave up what it had in hand after %v: %s", limit, w.LastWords())
 		}
-		if f.recovered = append(f.recovered, took); f.fullDose && took > limit {
-			return fmt.Errorf("a worker that was asked to end took %v, not %v at most", took, limit)
+		if f.recovered = append(f.recovered, took); took > f.bounded(limit) {
+			return fmt.Errorf("a worker that was asked to end took %v, not %v at most", took, f.bounded(limit))
 		}
 		if _, err := f.start(ctx); err != nil {
 			return err

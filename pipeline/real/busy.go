@@ -3,6 +3,7 @@ package real
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -18,8 +19,9 @@ func (r *Redis) Busy(ctx context.Context, during time.Duration) error {
 	select {
 	case <-time.After(during):
 	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	if err := over(); err != nil {
+	if err := errors.Join(err, over()); err != nil {
 		return fmt.Errorf("ending what keeps Redis busy: %w", err)
 	}
 	return nil

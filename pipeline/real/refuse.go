@@ -24,7 +24,8 @@ func (r *Redis) Refuse(ctx context.Context, kind string) (over func() error, err
 	case "NOREPLICAS":
 		return undo("CONFIG", "SET", "min-replicas-to-write", 0), r.Do(ctx, "CONFIG", "SET", "min-replicas-to-write", 1)
 	case "BUSY":
-		return r.refuse(ctx, kind, func() error { return r.spin(ctx) }, func() error { return Await(ctx, redisTimeout, r.unspin) })
+		ending := context.WithoutCancel(ctx) // or the script would run on
+		return r.refuse(ctx, kind, func() error { return r.spin(ctx) }, func() error { return Await(ending, redisTimeout, r.unspin) })
 	case "LOADING":
 		if r.appends() {
 			return r.load(ctx)

@@ -20,6 +20,9 @@ func (v *verdict) checkHistory() error {
 			if o.topic != topic {
 				continue
 			}
+			if n := len(got); n > 0 && o.offset <= got[n-1] {
+				return fmt.Errorf("%s: consumed %d after %d", topic, o.offset, got[n-1])
+			}
 			got = append(got, o.offset)
 			if gone = o.sent != nil && o.sent.gone; gone && v.w.hidden(o) {
 				copied = o.offset
