@@ -87,13 +87,15 @@ func (r *Redis) busPort(ctx context.Context) (port string, err error) {
 	return port, err
 }
 
-// whole waits until every node knows all others and all slots.
+// whole waits until every node knows all others and whose each slot is, which its
+// state says only where it is to serve nothing until then.
 func (c *Cluster) whole(ctx context.Context) error {
 	for _, node := range c.nodes {
 		err := Await(ctx, redisTimeout, func(ctx context.Context) error {
 			return node.do(ctx, func(client *redis.Client) error {
 				info, err := client.ClusterInfo(ctx).Result()
 				if err == nil && (!strings.Contains(info, "cluster_state:ok") ||
+					!strings.Contains(info, fmt.Sprintf("cluster_slots_ok:%d\r\n", slots)) ||
 					!strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r\n", len(c.nodes)))) {
 					err = fmt.Errorf("the cluster is not whole: %s", info)
 				}
