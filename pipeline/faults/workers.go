@@ -89,11 +89,21 @@ func killAtSteps(ctx context.Context, f *field) error {
 		}
 		f.runs++
 		killed, times := []*service.Worker{f.any()}, 1+f.chance.IntN(4)
-		if strings.HasPrefix(step, pipeline.OpChanges.String()) {
-			killed, times = f.running(), 1 // it is read where a worker died with changes in hand
+		reads := strings.HasPrefix(step, pipeline.OpChanges.String())
+		if reads {
+			killed, times = f.running(), 1
 		}
 		for _, w := range killed {
 			f.kill(w)
+		}
+		if reads { // what a worker told and does not know of, the next one reads
+			w, err := f.stray(ctx, fmt.Sprintf("TIDEMARK_FAILPOINT=%s.after:1", pipeline.OpPublish))
+			if err == nil {
+				err = f.endsItself(ctx, w, time.Minute)
+			}
+			if err != nil {
+				return fmt.Errorf("before step %s: %w", step, err)
+			}
 		}
 		w, err := f.stray(ctx, fmt.Sprintf("TIDEMARK_FAILPOINT=%s:%d", step, times))
 		if err != nil {
