@@ -199,6 +199,26 @@ func TestWhatIsNotGivenOutYetIsNotTakenForNothing(t *testing.T) {
 	require.Equal(t, phaseLive, b.shard.phase)
 }
 
+// Nor has one whose bytes cannot be read there.
+func TestWhatCannotBeReadIsNotTakenForNothing(t *testing.T) {
+	b := consumed(t, nil)
+	before := len(b.logs["purchases"])
+	b.ended(t)
+	b.state.Topics[1].Next = 3
+	b.logs["purchases"][before+30] ^= 1 // under its checksum
+	b.shard = newBench(t, byTheWall).shard
+	b.clock = Clock{Now: ms(t, "2026-02-01T00:00:00Z"), Tick: 1}
+	b.drive(nil)
+	require.Nil(t, b.shard.Stopped())
+	require.NotEqual(t, phaseLive, b.shard.phase)
+	require.Equal(t, "unreadable batch", b.shard.cause)
+
+	b.logs["purchases"][before+30] ^= 1
+	b.pass(3000)
+	b.drive(nil)
+	require.Equal(t, phaseLive, b.shard.phase)
+}
+
 // Nothing can be compared where retention has deleted what was consumed.
 func TestANewLeaderOfALogThatBeginsLater(t *testing.T) {
 	b := led(t)
