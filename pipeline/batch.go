@@ -170,6 +170,7 @@ func (s *Shard) committed(op *Op) {
 	}
 	if op.Kind == OpCommit {
 		s.writingTimer = noTimer
+		s.restFromTimers()
 	}
 	if op.Kind == OpCommit && s.cfg.Durable && !planted.DurabilityIgnored.On() {
 		s.undurable = op.From

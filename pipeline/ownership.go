@@ -120,6 +120,7 @@ func (s *Shard) begin(cause string) {
 	s.writingTimer = noTimer
 	s.main, s.writing = nil, nil
 	s.nextTimer, s.dueAfter, s.commits, s.undurable = math.MinInt64, 0, 0, 0
+	s.piece = piece{}
 	s.released, s.walked = false, false
 }
 
@@ -163,11 +164,16 @@ func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
 // happen first.
 func (s *Shard) untilTimer(c Clock) int64 {
 	due := c.Now - s.cfg.TimerGrace
-	if s.main != nil || s.silent() || s.draining || s.commitsDone() < s.dueAfter || s.waitsForAny() ||
-		s.nextTimer <= due || s.nextTimer-due > idleCommit {
+	switch {
+	case s.main != nil || s.silent() || s.draining || s.commitsDone() < s.dueAfter || s.waitsForAny():
 		return idleCommit
+	case s.nextTimer <= due && s.piece.rest > c.Tick:
+		return s.piece.rest - c.Tick
+	case s.nextTimer <= due || s.nextTimer-due > idleCommit:
+		return idleCommit
+	default:
+		return s.nextTimer - due
 	}
-	return s.nextTimer - due
 }
 
 // Drain makes the shard take no more events: it finishes, stores and publishes

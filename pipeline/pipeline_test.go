@@ -231,7 +231,7 @@ func workload(w *world) {
 // small makes many batches out of little, so that there is much to cut.
 func small(config pipeline.Config) pipeline.Config {
 	config.Limits.BatchCustomers, config.Limits.BatchRecords, config.Limits.StageRecords = 5, 7, 3
-	config.Limits.TimerPiece, config.Limits.CacheBytes, config.Limits.PublishBytes = 2, 2000, 2000
+	config.Limits.TimerPiece, config.Limits.LivePiece, config.Limits.CacheBytes, config.Limits.PublishBytes = 2, 1, 2000, 2000
 	config.Until, _ = instant.Parse("2027-01-01T00:00:00Z")
 	return config
 }

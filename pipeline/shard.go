@@ -49,6 +49,7 @@ type Shard struct {
 	nextTimer    int64 // no armed timer is due before, unix ms
 	dueAfter     int64 // timers may be read again once this commit is done
 	writingTimer int64 // earliest timer armed by the commit under way
+	piece        piece // of a wave of timers
 	released     bool  // adopted customers may publish again
 	walked       bool  // ... and all of them have been looked at
 	draining     bool
@@ -206,7 +207,7 @@ func (s *Shard) work() *Op {
 				return s.prove(lane)
 			}
 			if s.timersDue() {
-				return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: s.cfg.Limits.TimerPiece})
+				return s.readTimers()
 			}
 			s.collect()
 			if s.phase != phaseLive {

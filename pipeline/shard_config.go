@@ -34,7 +34,8 @@ type Limits struct {
 	BatchRecords   int // records of one commit
 	BatchBytes     int // bytes of one commit, about
 	StageRecords   int // records decoded ahead of their customers
-	TimerPiece     int // timers fired between live events
+	TimerPiece     int // timers fired at once
+	LivePiece      int // ... where events are told as they come
 	BufferBytes    int // fetched bytes held per input
 	FetchBytes     int // bytes asked for at once per input
 	CacheBytes     int // customers held in memory
@@ -45,7 +46,7 @@ type Limits struct {
 // DefaultLimits suit a dozen shards in one process.
 func DefaultLimits() Limits {
 	return Limits{
-		BatchCustomers: 4000, BatchRecords: 16384, BatchBytes: 4 << 20, StageRecords: 1024, TimerPiece: 1000,
+		BatchCustomers: 4000, BatchRecords: 16384, BatchBytes: 4 << 20, StageRecords: 1024, TimerPiece: 1000, LivePiece: 100,
 		BufferBytes: 4 << 20, FetchBytes: 1 << 20, CacheBytes: 64 << 20, OutboxBytes: 8 << 20, PublishBytes: 900 << 10,
 	}
 }

@@ -20,6 +20,23 @@ const (
 
 const noTimer int64 = math.MaxInt64
 
+// While events are told as they come, a wave of timers must not hold them up: it
+// is fired in small pieces, and behind each the shard rests from timers for a
+// multiple of the time that the piece took, so that all shards together leave the
+// servers most of their time, however fast those are.
+const (
+	timerRest   = 4
+	longestRest = 200  // ms
+	backlog     = 5000 // ms that stream time may lie behind where it could be
+)
+
+// piece is the one of a wave that is under way, and the rest behind it.
+type piece struct {
+	full  bool  // more timers are due
+	begun int64 // tick
+	rest  int64 // tick before which no timers are read
+}
+
 // arm sets a customer's timer lazily: only where he has none or the new
 // deadline is earlier, so that an active customer is written once per period
 // and not once per event. A timer that is due is set anew as well, which saves
@@ -50,10 +67,34 @@ func (s *Shard) arm(e *entry) {
 // timersDue reports that armed timers should be read: some may have come, and
 // what the last piece changed is stored, so that it is not read again.
 func (s *Shard) timersDue() bool {
-	if s.silent() || s.draining || s.commitsDone() < s.dueAfter {
+	if s.silent() || s.draining || s.commitsDone() < s.dueAfter || s.tick < s.piece.rest {
 		return false
 	}
 	return s.walking() || s.nextTimer <= s.state.Clock
+}
+
+// readTimers asks for the next piece.
+func (s *Shard) readTimers() *Op {
+	limit := s.cfg.Limits.TimerPiece
+	if s.telling() {
+		limit = min(limit, s.cfg.Limits.LivePiece)
+	}
+	s.piece = piece{begun: s.tick}
+	return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: limit})
+}
+
+// telling reports that events are told as they come: this is no replay, and no
+// backlog is being worked off.
+func (s *Shard) telling() bool {
+	return s.cfg.WallClock && s.state.Clock >= s.now-s.cfg.TimerGrace-backlog
+}
+
+// restFromTimers begins the rest behind a piece that is stored, if there are more
+// timers and events that they would hold up.
+func (s *Shard) restFromTimers() {
+	if s.piece.full && s.telling() && s.commitsDone() >= s.dueAfter {
+		s.piece = piece{rest: s.tick + min(timerRest*(s.tick-s.piece.begun), longestRest)}
+	}
 }
 
 // timersFrom is where the next piece begins.
@@ -80,7 +121,8 @@ func (s *Shard) due(op *Op) {
 		came++
 		s.staged = append(s.staged, staged{lane: -1, entry: s.entry(t.Customer)})
 	}
-	if came == len(op.Timers) && came == op.Limit && !planted.PieceForgotten.On() {
+	s.piece.full = came == op.Limit
+	if s.piece.full && !planted.PieceForgotten.On() {
 		s.nextTimer = op.Timers[came-1].At
 	}
 	if walking {

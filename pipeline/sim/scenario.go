@@ -116,6 +116,7 @@ func (s *Scenario) drawMore(rng *rand.Rand) {
 		s.Wave = between(rng, 1000, 3000)
 		s.Limits.BatchCustomers, s.Limits.BatchRecords, s.Limits.StageRecords = between(rng, 20, 500), 5000, between(rng, 20, 1000)
 		s.Limits.TimerPiece, s.Limits.OutboxBytes = between(rng, 20, 500), 200_000
+		s.Limits.LivePiece = s.Limits.TimerPiece / 4
 	}
 }
 
@@ -175,6 +176,7 @@ func drawLimits(rng *rand.Rand) pipeline.Limits {
 	l.BatchRecords = between(rng, 1, 50)
 	l.StageRecords = between(rng, 1, 20)
 	l.TimerPiece = between(rng, 1, 4)
+	l.LivePiece = (l.TimerPiece + 1) / 2
 	l.BufferBytes = between(rng, 1, 4000)
 	l.FetchBytes = between(rng, 200, 3000)
 	l.CacheBytes = oneOf(rng, 1, 1000, 4000, 64<<20)
