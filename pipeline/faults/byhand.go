@@ -85,9 +85,15 @@ func soak(ctx context.Context, f *field) error {
 	for i, name := range sampleNames {
 		slope, deviation, mean := trend(samples, i)
 		f.remark("%s %.4g, %+.3g ± %.2g an hour", name, mean, slope, deviation)
+		if !flat(slope, deviation, mean) {
+			err = errors.Join(err, fmt.Errorf("%s grow by %.3g ± %.2g an hour from %.4g", name, slope, deviation, mean))
+		}
 	}
-	return nil
+	return err
 }
+
+// flat reports that something does not surely grow by a tenth of itself an hour.
+func flat(slope, deviation, mean float64) bool { return slope-3*deviation <= mean/10 }
 
 // accident is one of what happens to servers and workers.
 func (f *field) accident(ctx context.Context) error {

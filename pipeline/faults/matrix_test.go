@@ -48,8 +48,10 @@ func TestTrend(t *testing.T) {
 	require.InDelta(t, 10, slope, 1e-9, "a sixth a minute is ten an hour")
 	require.InDelta(t, 0, deviation, 1e-9)
 	require.InDelta(t, 5, mean, 1e-9)
-	slope, deviation, _ = trend(level, 0)
+	require.False(t, flat(slope, deviation, mean))
+	slope, deviation, mean = trend(level, 0)
 	require.Less(t, slope, 2*deviation, "noise is no slope")
+	require.True(t, flat(slope, deviation, mean))
 	require.Positive(t, deviation)
 }
 
