@@ -170,7 +170,7 @@ func (s *Shard) committed(op *Op) {
 	}
 	if op.Kind == OpCommit {
 		s.writingTimer = noTimer
-		s.restFromTimers()
+		s.pieceStored(len(op.Commit.Customers))
 	}
 	if op.Kind == OpCommit && s.cfg.Durable && !planted.DurabilityIgnored.On() {
 		s.undurable = op.From

@@ -120,7 +120,7 @@ func (s *Shard) begin(cause string) {
 	s.writingTimer = noTimer
 	s.main, s.writing = nil, nil
 	s.nextTimer, s.dueAfter, s.commits, s.undurable = math.MinInt64, 0, 0, 0
-	s.piece = piece{}
+	s.piece, s.eventful, s.heard = piece{}, 0, math.MinInt64/2
 	s.released, s.walked = false, false
 }
 
@@ -165,11 +165,11 @@ func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
 func (s *Shard) untilTimer(c Clock) int64 {
 	due := c.Now - s.cfg.TimerGrace
 	switch {
-	case s.main != nil || s.silent() || s.draining || s.commitsDone() < s.dueAfter || s.waitsForAny():
+	case s.main != nil || s.silent() || s.draining || s.commitsDone() < s.dueAfter:
 		return idleCommit
-	case s.nextTimer <= due && s.piece.rest > c.Tick:
+	case s.piece.rest > c.Tick && s.nextTimer <= max(due, s.state.Clock):
 		return s.piece.rest - c.Tick
-	case s.nextTimer <= due || s.nextTimer-due > idleCommit:
+	case s.waitsForAny() || s.nextTimer <= due || s.nextTimer-due > idleCommit:
 		return idleCommit
 	default:
 		return s.nextTimer - due

@@ -50,6 +50,8 @@ type Shard struct {
 	dueAfter     int64 // timers may be read again once this commit is done
 	writingTimer int64 // earliest timer armed by the commit under way
 	piece        piece // of a wave of timers
+	eventful     int   // customers of the last commit, but for timers
+	heard        int64 // tick at which an event was taken
 	released     bool  // adopted customers may publish again
 	walked       bool  // ... and all of them have been looked at
 	draining     bool
@@ -356,7 +358,7 @@ func (s *Shard) accept(st *staged) {
 		s.changes, outcome = s.rules.Apply(p, e.id, mutateEvent(p, ev), s.mutateNow(now), s.silent(), s.changes[:0])
 		s.awaitBootstrap(p)
 	}
-	s.state.Clock = now
+	s.state.Clock, s.heard = now, s.tick
 	topic := s.consumed(st)
 	topic.Greatest = st.latest
 	count(&topic.Counts, outcome)

@@ -35,7 +35,7 @@ type Limits struct {
 	BatchBytes     int // bytes of one commit, about
 	StageRecords   int // records decoded ahead of their customers
 	TimerPiece     int // timers fired at once
-	LivePiece      int // ... where events are told as they come
+	LivePiece      int // ... while events come, at least 1
 	BufferBytes    int // fetched bytes held per input
 	FetchBytes     int // bytes asked for at once per input
 	CacheBytes     int // customers held in memory

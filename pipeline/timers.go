@@ -20,21 +20,22 @@ const (
 
 const noTimer int64 = math.MaxInt64
 
-// While events are told as they come, a wave of timers must not hold them up: it
-// is fired in small pieces, and behind each the shard rests from timers for a
-// multiple of the time that the piece took, so that all shards together leave the
-// servers most of their time, however fast those are.
+// While events come and are told as they come, a wave of timers must not hold them
+// up: it is fired in small pieces, and behind each the shard rests from timers for
+// a multiple of what the piece took. Small pieces alone do not do it, as each waits
+// for those of the other shards in the queues of the same servers.
 const (
 	timerRest   = 4
-	longestRest = 200  // ms
-	backlog     = 5000 // ms that stream time may lie behind where it could be
+	longestRest = 1000 // ms
+	lively      = 5000 // ms since an event came, and that stream time may lie behind where it could be
 )
 
 // piece is the one of a wave that is under way, and the rest behind it.
 type piece struct {
-	full  bool  // more timers are due
-	begun int64 // tick
-	rest  int64 // tick before which no timers are read
+	timers int   // that came with it, until they are stored
+	full   bool  // there may be more
+	begun  int64 // tick
+	rest   int64 // tick before which no timers are read
 }
 
 // arm sets a customer's timer lazily: only where he has none or the new
@@ -73,28 +74,38 @@ func (s *Shard) timersDue() bool {
 	return s.walking() || s.nextTimer <= s.state.Clock
 }
 
-// readTimers asks for the next piece.
+// readTimers asks for the next piece. Where events fill the commits anyway, timers
+// may take as much of them as the events do.
 func (s *Shard) readTimers() *Op {
 	limit := s.cfg.Limits.TimerPiece
-	if s.telling() {
-		limit = min(limit, s.cfg.Limits.LivePiece)
+	if s.yielding() {
+		limit = min(limit, max(s.cfg.Limits.LivePiece, s.eventful))
 	}
 	s.piece = piece{begun: s.tick}
 	return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: limit})
 }
 
-// telling reports that events are told as they come: this is no replay, and no
-// backlog is being worked off.
-func (s *Shard) telling() bool {
-	return s.cfg.WallClock && s.state.Clock >= s.now-s.cfg.TimerGrace-backlog
+// yielding reports that timers leave room for events: events come, and no backlog
+// of them is being worked off; and this is no replay, and not the end of a rollback,
+// which has waited long enough.
+func (s *Shard) yielding() bool {
+	return s.cfg.WallClock && !s.walking() && s.tick-s.heard <= lively && s.state.Clock >= s.now-s.cfg.TimerGrace-lively
 }
 
-// restFromTimers begins the rest behind a piece that is stored, if there are more
-// timers and events that they would hold up.
-func (s *Shard) restFromTimers() {
-	if s.piece.full && s.telling() && s.commitsDone() >= s.dueAfter {
-		s.piece = piece{rest: s.tick + min(timerRest*(s.tick-s.piece.begun), longestRest)}
+// pieceStored begins the rest behind a piece when a commit of so many customers is
+// stored that holds it. It was the cause of no more of the time than its part.
+func (s *Shard) pieceStored(customers int) {
+	p := &s.piece
+	if p.timers == 0 || s.commitsDone() < s.dueAfter {
+		s.eventful = customers
+		return
 	}
+	s.eventful = max(customers-p.timers, 0)
+	if p.full && s.yielding() {
+		took := (s.tick - p.begun) * int64(p.timers) / int64(max(customers, p.timers))
+		p.rest = s.tick + min(timerRest*took, longestRest)
+	}
+	p.timers = 0
 }
 
 // timersFrom is where the next piece begins.
@@ -121,7 +132,7 @@ func (s *Shard) due(op *Op) {
 		came++
 		s.staged = append(s.staged, staged{lane: -1, entry: s.entry(t.Customer)})
 	}
-	s.piece.full = came == op.Limit
+	s.piece.timers, s.piece.full = came, came == op.Limit
 	if s.piece.full && !planted.PieceForgotten.On() {
 		s.nextTimer = op.Timers[came-1].At
 	}

@@ -20,11 +20,12 @@ var soakFor, overloadFor time.Duration
 func init() {
 	matrix = append(matrix,
 		row{name: "soak", fault: "soak at half of the sustainable rate, with random faults (dose: seconds)", byHand: true, mix: settledCustomers, apply: soak},
-		row{name: "overload", fault: "four times what workers that have a fifth of the time can sustain (dose: seconds)", byHand: true, apply: overload})
+		row{name: "overload", fault: "four times what workers that have a twentieth of the time can sustain (dose: seconds)", byHand: true, apply: overload})
 }
 
-// settledCustomers have all been seen within a minute: what grows later is no customer.
-func settledCustomers(m *service.Mix) { m.Customers, m.Even = 20_000, true }
+// settledCustomers have soon all been seen, with each of their orders; and nothing
+// is returned, since what was is kept for a week: what grows later is no customer.
+func settledCustomers(m *service.Mix) { m.Customers, m.Even, m.Unreturned = 5_000, true, true }
 
 // sustainable is how many events a second the workers consume while the shop writes
 // as fast as it can: what there is of this machine is shared as it is in the row.
@@ -50,7 +51,8 @@ func (f *field) sustainable(ctx context.Context) (int, error) {
 }
 
 // soak trades for long while something is killed, stopped or restarted now and
-// then, and looks whether anything grows.
+// then, and looks whether anything grows: in one worker too, who is stopped but
+// never ended.
 func soak(ctx context.Context, f *field) error {
 	if soakFor == 0 {
 		return errors.New("say how long: -soak 30m")
@@ -63,6 +65,7 @@ func soak(ctx context.Context, f *field) error {
 	f.feed(ctx, sustainable/2)
 	client := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), DisableIdentity: true})
 	defer func() { _ = client.Close() }()
+	old := f.running()[0]
 	var samples []sample
 	const every = 5 * time.Second
 	began, next := time.Now(), 20*time.Second
@@ -73,11 +76,11 @@ func soak(ctx context.Context, f *field) error {
 		if since := time.Since(began); since > next {
 			next = since + 20*time.Second + time.Duration(f.chance.Int64N(int64(20*time.Second)))
 			f.runs++
-			if err := f.accident(ctx); err != nil {
+			if err := f.accident(ctx, old); err != nil {
 				return err
 			}
 		}
-		if s, err := f.sample(ctx, client, time.Since(began)); err == nil { // a worker that has just started cannot be asked
+		if s, err := f.sample(ctx, client, old, time.Since(began)); err == nil { // a worker that has just started cannot be asked
 			samples = append(samples, s)
 		}
 	}
@@ -95,17 +98,21 @@ func soak(ctx context.Context, f *field) error {
 // flat reports that something does not surely grow by a tenth of itself an hour.
 func flat(slope, deviation, mean float64) bool { return slope-3*deviation <= mean/10 }
 
-// accident is one of what happens to servers and workers.
-func (f *field) accident(ctx context.Context) error {
+// accident is one of what happens to servers and workers; old is not ended.
+func (f *field) accident(ctx context.Context, old *service.Worker) error {
+	young := old
+	for young == old {
+		young = f.any()
+	}
 	since := time.Now()
 	switch f.chance.IntN(5) {
 	case 0, 1:
-		f.kill(f.any())
+		f.kill(young)
 		if _, err := f.start(ctx); err != nil {
 			return err
 		}
 	case 2:
-		if _, err := f.terminate(ctx, f.any()); err != nil {
+		if _, err := f.terminate(ctx, young); err != nil {
 			return err
 		}
 		if _, err := f.start(ctx); err != nil {
@@ -133,11 +140,11 @@ type sample struct {
 	values [6]float64
 }
 
-var sampleNames = [6]string{"workers' MB", "goroutines", "file descriptors", "Redis keys", "Redis MB", "changes in outboxes"}
+var sampleNames = [6]string{"the old worker's MB", "its goroutines", "its file descriptors", "Redis keys", "Redis MB", "changes in outboxes"}
 
-func (f *field) sample(ctx context.Context, client *redis.Client, at time.Duration) (s sample, err error) {
+func (f *field) sample(ctx context.Context, client *redis.Client, old *service.Worker, at time.Duration) (s sample, err error) {
 	s.at = at
-	memory, err := f.memory()
+	memory, err := memoryOf(old)
 	if err != nil {
 		return s, err
 	}
@@ -147,8 +154,9 @@ func (f *field) sample(ctx context.Context, client *redis.Client, at time.Durati
 		if err != nil {
 			return s, err
 		}
-		s.values[1] += metrics["go_goroutines"]
-		s.values[2] += metrics["process_open_fds"]
+		if w == old {
+			s.values[1], s.values[2] = metrics["go_goroutines"], metrics["process_open_fds"]
+		}
 		s.values[5] += metrics["tidemark_outbox_changes"]
 	}
 	size, err := client.DBSize(ctx).Result()
@@ -161,7 +169,7 @@ func (f *field) sample(ctx context.Context, client *redis.Client, at time.Durati
 	}
 	var used float64
 	_, err = fmt.Sscan(info["Memory"]["used_memory"], &used)
-	s.values[3], s.values[4] = float64(size), used/(1<<20)
+	s.values[3], s.values[4] = float64(size-int64(f.probes.number)), used/(1<<20) // probes are customers of ours
 	return s, err
 }
 
@@ -196,7 +204,7 @@ func trend(samples []sample, value int) (slope, deviation, mean float64) {
 // would, until it is slackened: the shop shares the machine with them, and could
 // not outrun them otherwise.
 func (f *field) leash() (slacken func()) {
-	const run, rest = 20 * time.Millisecond, 80 * time.Millisecond
+	const run, rest = 10 * time.Millisecond, 190 * time.Millisecond
 	off, done := make(chan struct{}), make(chan struct{})
 	signal := func(s syscall.Signal) {
 		for _, w := range f.running() {
@@ -266,8 +274,12 @@ func overload(ctx context.Context, f *field) error {
 		return err
 	}
 	f.recovered = append(f.recovered, time.Since(over))
+	reached := float64(written) / lasted.Seconds() / float64(sustainable)
 	f.remark("%.1f times of it for %.0f s; workers' memory at most %d MB, %d in the first half; recovery is until the last event was consumed, with all of the machine",
-		float64(written)/lasted.Seconds()/float64(sustainable), lasted.Seconds(), most>>20, early>>20)
+		reached, lasted.Seconds(), most>>20, early>>20)
+	if reached < times-0.5 {
+		return fmt.Errorf("the shop wrote only %.1f times of what the workers can take", reached)
+	}
 	if most > early+early/4 {
 		return errors.New("the workers' memory grew on in the second half")
 	}

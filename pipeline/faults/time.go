@@ -164,7 +164,9 @@ func wave(ctx context.Context, f *field) error {
 		return err
 	}
 	due := seen.Add(time.Duration(seconds) * time.Second)
-	normal, err := f.latencies(ctx, func() bool { return time.Until(due) > time.Second })
+	quiet, cancel := context.WithDeadline(ctx, due.Add(-time.Second))
+	defer cancel()
+	normal, err := f.latencies(ctx, quiet)
 	if err != nil {
 		return err
 	}
@@ -229,25 +231,32 @@ func (f *field) drainsWave(ctx context.Context, normal []time.Duration) error {
 	f.runs++
 	client := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), DisableIdentity: true})
 	defer func() { _ = client.Close() }()
-	began, left := time.Now(), int64(1)
-	during, err := f.latencies(ctx, func() bool {
-		if left > 0 {
-			left, _ = f.due(ctx, client) // what cannot be read counts as before
+	draining, over := context.WithCancel(ctx)
+	defer over()
+	began := time.Now()
+	var drained time.Duration
+	go func() {
+		defer over()
+		for f.pause(draining, 200*time.Millisecond) == nil {
+			if left, err := f.due(draining, client); err == nil && left == 0 {
+				drained = time.Since(began)
+				return
+			}
 		}
-		return left > 0
-	})
+	}()
+	during, err := f.latencies(ctx, draining)
 	if err != nil {
 		return err
 	}
-	drained := time.Since(began)
 	if normal == nil {
-		until := time.Now().Add(10 * time.Second)
-		if normal, err = f.latencies(ctx, func() bool { return time.Now().Before(until) }); err != nil {
+		quiet, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if normal, err = f.latencies(ctx, quiet); err != nil {
 			return err
 		}
 	}
 	calm, busy := p99(normal), p99(during)
-	f.remark("drained in %.1f s; live p99 %.0f ms normally, %.0f ms meanwhile", drained.Seconds(), ms(calm), ms(busy))
+	f.remark("drained in %.1f s; live p99 %.0f ms normally, %.0f ms meanwhile (of %d and %d)", drained.Seconds(), ms(calm), ms(busy), len(normal), len(during))
 	if f.fullDose && busy > most*calm {
 		err = fmt.Errorf("live p99 is %v while timers drain, and %v normally: more than %d times", busy, calm, most)
 	}
@@ -268,23 +277,22 @@ func (f *field) due(ctx context.Context, client *redis.Client) (sum int64, err e
 	return sum, nil
 }
 
-// latencies are how soon visits are told, of 50 a second, while more says so; the
-// first second at least.
-func (f *field) latencies(ctx context.Context, more func() bool) (all []time.Duration, err error) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
+// latencies are how soon visits are told, of 50 a second, until that time is over;
+// for the first second at least. A visit that could not be sent in time counts from
+// when it should have been.
+func (f *field) latencies(ctx, until context.Context) (all []time.Duration, err error) {
+	const every, least = 20 * time.Millisecond, 50
 	type visit struct {
 		at   time.Time
 		told chan time.Time
 	}
 	var visits []visit
-	for least := 50; least > 0 || more(); least-- {
-		select {
-		case <-tick.C:
-			visits = append(visits, visit{time.Now(), f.probes.visit(ctx, f.shop)})
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	for began := time.Now(); len(visits) < least || until.Err() == nil; {
+		at := began.Add(time.Duration(len(visits)) * every)
+		if err := f.pause(ctx, time.Until(at)); err != nil {
+			return nil, err
 		}
+		visits = append(visits, visit{at, f.probes.visit(ctx, f.shop)})
 	}
 	for _, v := range visits {
 		select {

@@ -15,16 +15,17 @@ import (
 
 // Mix says how a shop's events are.
 type Mix struct {
-	Seed      uint64
-	Customers int
-	Even      bool          // all customers are as busy, else by Zipf
-	Late      float64       // share of events dated back
-	Lateness  time.Duration // by so much at most
-	Twice     float64       // share of records that are older ones again
-	Hot       float64       // share of events of one customer
-	Ahead     float64       // share of events dated ahead: by minutes, by a day, by thousands of years
-	Broken    float64       // share of records that are no events
-	Kept      bool          // nobody asks to be forgotten
+	Seed       uint64
+	Customers  int
+	Even       bool          // all customers are as busy, else by Zipf
+	Late       float64       // share of events dated back
+	Lateness   time.Duration // by so much at most
+	Twice      float64       // share of records that are older ones again
+	Hot        float64       // share of events of one customer
+	Ahead      float64       // share of events dated ahead: by minutes, by a day, by thousands of years
+	Broken     float64       // share of records that are no events
+	Kept       bool          // nobody asks to be forgotten
+	Unreturned bool          // nobody wants money back
 }
 
 // Usual is the mix of a shop where nothing is out of the ordinary: busy customers
@@ -44,7 +45,7 @@ type Shop struct {
 	chance  *rand.Rand
 	people  *rand.Zipf
 	drawn   int           // events
-	again   []*kgo.Record // what is written a second time
+	again   []*kgo.Record // what is written a second time: as likely from long ago as from just now
 
 	mu      sync.Mutex
 	written int64
@@ -153,9 +154,9 @@ func (p *Shop) event(ctx context.Context, at time.Time) {
 		r.Value = head // cut short
 	case n < 0.3:
 		r.Topic, r.Value = p.service.Purchases, fmt.Appendf(order(), `"type":"purchase","amount":"%d.%02d"}`, p.chance.IntN(200), p.chance.IntN(100))
-	case n < 0.33:
+	case n < 0.33 && !p.mix.Unreturned:
 		r.Topic, r.Value = p.service.Purchases, fmt.Appendf(order(), `"type":"refund","amount":"%d"}`, p.chance.IntN(100))
-	case n < 0.332 && !p.mix.Kept:
+	case n >= 0.33 && n < 0.332 && !p.mix.Kept:
 		r.Topic, r.Value = p.service.Purchases, append(head, `"type":"forget"}`...)
 	default:
 		r.Value = append(head, `"type":"click","action":"view"}`...)
@@ -186,6 +187,8 @@ func (p *Shop) remember(r *kgo.Record) {
 	case len(p.again) < most:
 		p.again = append(p.again, r)
 	default:
-		p.again[p.chance.IntN(most)] = r
+		if slot := p.chance.IntN(p.drawn); slot < most {
+			p.again[slot] = r
+		}
 	}
 }
