@@ -120,7 +120,7 @@ func (s *Shard) begin(cause string) {
 	s.writingTimer = noTimer
 	s.main, s.writing = nil, nil
 	s.nextTimer, s.dueAfter, s.commits, s.undurable = math.MinInt64, 0, 0, 0
-	s.piece, s.eventful, s.heard = piece{}, 0, math.MinInt64/2
+	s.piece, s.eventful = piece{}, 0
 	s.released, s.walked = false, false
 }
 

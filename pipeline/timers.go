@@ -85,11 +85,11 @@ func (s *Shard) readTimers() *Op {
 	return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: limit})
 }
 
-// yielding reports that timers leave room for events: events come, and no backlog
-// of them is being worked off; and this is no replay, and not the end of a rollback,
-// which has waited long enough.
+// yielding reports that timers leave room for events: events come, or would have
+// no time to show after the take-over, and no backlog of them is being worked off;
+// and this is no replay, and not the end of a rollback, which has waited long enough.
 func (s *Shard) yielding() bool {
-	return s.cfg.WallClock && !s.walking() && s.tick-s.heard <= lively && s.state.Clock >= s.now-s.cfg.TimerGrace-lively
+	return s.cfg.WallClock && !s.walking() && s.tick-max(s.heard, s.liveSince) <= lively && s.state.Clock >= s.now-s.cfg.TimerGrace-lively
 }
 
 // pieceStored begins the rest behind a piece when a commit of so many customers is

@@ -150,3 +150,16 @@ func TestTimersTakeAsMuchAsEventsDo(t *testing.T) {
 	require.Contains(t, commits, events+events, "the piece is as large as what events brought")
 	require.Equal(t, b.clock.Tick+timerRest*10/2, b.shard.piece.rest, "it caused one half of what the commit took")
 }
+
+func TestRightAfterATakeOverEventsAreExpected(t *testing.T) {
+	b := seen(t, 250)
+	b.pass(lively + 1)
+	b.shard.lose("test")
+	b.pass(1000)
+	var commits []int
+	watch := b.taking(10, &commits)
+	b.drive(watch)
+	b.feed()
+	b.drive(watch)
+	require.Equal(t, []int{100}, commits)
+}

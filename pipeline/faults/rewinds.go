@@ -65,10 +65,10 @@ func (r rewinds) since(before rewinds) (all []int) {
 	return all
 }
 
-// noticed fails unless some shards have been found to be behind since then, and
-// none but those that may have been. Where all of them have changed hands since
-// Redis was harmed there may be nobody who knows what it had acknowledged: such a
-// run is counted, and a row that has no other fails.
+// noticed fails unless those shards have been found to be behind since then, and
+// no others. A shard that has changed hands since Redis was harmed may have an owner
+// who does not know what it had acknowledged; a run in which all have is counted,
+// and a row that has no other fails.
 func (f *field) noticed(before rewinds, harmed time.Time, may []int) error {
 	now, err := f.rewinds()
 	if err != nil {
@@ -80,13 +80,14 @@ func (f *field) noticed(before rewinds, harmed time.Time, may []int) error {
 			return fmt.Errorf("shard %d rewound, and had no reason: only %v could have", shard, may)
 		}
 	}
-	kept := slices.ContainsFunc(may, func(shard int) bool { return !now.moved[shard].After(harmed) })
-	switch {
-	case len(found) > 0:
+	for _, shard := range may {
+		if !slices.Contains(found, shard) && !now.moved[shard].After(harmed) {
+			return fmt.Errorf("shard %d did not notice that Redis went back: only %v did", shard, found)
+		}
+	}
+	if len(found) > 0 {
 		f.told++
-	case kept:
-		return errors.New("nobody noticed that Redis went back")
-	default:
+	} else {
 		f.untold++
 	}
 	return nil

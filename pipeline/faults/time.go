@@ -227,7 +227,8 @@ func (f *field) crowd(ctx context.Context, at time.Time) error {
 // drainsWave measures while timers are due, and then, if that was not done before,
 // when none are; and judges.
 func (f *field) drainsWave(ctx context.Context, normal []time.Duration) error {
-	const most = 5 // times as long
+	const most = 5                // times as long
+	const first = 3 * time.Second // timer_grace, and what due leaves out: before, none has come
 	f.runs++
 	client := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), DisableIdentity: true})
 	defer func() { _ = client.Close() }()
@@ -237,7 +238,7 @@ func (f *field) drainsWave(ctx context.Context, normal []time.Duration) error {
 	var drained time.Duration
 	go func() {
 		defer over()
-		for f.pause(draining, 200*time.Millisecond) == nil {
+		for wait := first; f.pause(draining, wait) == nil; wait = 200 * time.Millisecond {
 			if left, err := f.due(draining, client); err == nil && left == 0 {
 				drained = time.Since(began)
 				return
@@ -264,7 +265,7 @@ func (f *field) drainsWave(ctx context.Context, normal []time.Duration) error {
 	return errors.Join(err, f.end(ctx), f.judge(ctx))
 }
 
-// due is how many timers have come.
+// due is how many timers have come, and not within the last second.
 func (f *field) due(ctx context.Context, client *redis.Client) (sum int64, err error) {
 	until := fmt.Sprint(time.Now().Add(-time.Second).UnixMilli())
 	for shard := range int32(shards) {
