@@ -26,8 +26,9 @@ const noTimer int64 = math.MaxInt64
 // for those of the other shards in the queues of the same servers.
 const (
 	timerRest   = 4
-	longestRest = 1000 // ms
-	lively      = 5000 // ms since an event came, and that stream time may lie behind where it could be
+	longestRest = 1000    // ms
+	longestWave = 300_000 // ms: whoever has waited for so long waits no longer for events
+	lively      = 5000    // ms since an event came, and that stream time may lie behind where it could be
 )
 
 // piece is the one of a wave that is under way, and the rest behind it.
@@ -36,6 +37,7 @@ type piece struct {
 	full   bool  // there may be more
 	begun  int64 // tick
 	rest   int64 // tick before which no timers are read
+	since  int64 // tick of the wave's first piece, 0: there is none
 }
 
 // arm sets a customer's timer lazily: only where he has none or the new
@@ -79,21 +81,26 @@ func (s *Shard) timersDue() bool {
 func (s *Shard) readTimers() *Op {
 	limit := s.cfg.Limits.TimerPiece
 	if s.yielding() {
-		limit = min(limit, max(s.cfg.Limits.LivePiece, s.eventful))
+		limit = min(limit, max(1, s.cfg.Limits.LivePiece, s.eventful))
 	}
-	s.piece = piece{begun: s.tick}
+	s.piece = piece{begun: s.tick, since: s.piece.since}
 	return s.start(&Op{Kind: OpDue, From: s.timersFrom(), Limit: limit})
 }
 
 // yielding reports that timers leave room for events: events come, or would have
 // no time to show after the take-over, and no backlog of them is being worked off;
-// and this is no replay, and not the end of a rollback, which has waited long enough.
+// and this is no replay, and neither a wave nor the end of a rollback that has
+// waited long enough. Else more timers than yielding leaves room for, minute after
+// minute, would fall behind for ever.
 func (s *Shard) yielding() bool {
+	if s.piece.since > 0 && s.tick-s.piece.since > longestWave {
+		return false
+	}
 	return s.cfg.WallClock && !s.walking() && s.tick-max(s.heard, s.liveSince) <= lively && s.state.Clock >= s.now-s.cfg.TimerGrace-lively
 }
 
 // pieceStored begins the rest behind a piece when a commit of so many customers is
-// stored that holds it. It was the cause of no more of the time than its part.
+// stored that holds it: for the part of the time that is its part of the customers.
 func (s *Shard) pieceStored(customers int) {
 	p := &s.piece
 	if p.timers == 0 || s.commitsDone() < s.dueAfter {
@@ -106,6 +113,17 @@ func (s *Shard) pieceStored(customers int) {
 		p.rest = s.tick + min(timerRest*took, longestRest)
 	}
 	p.timers = 0
+}
+
+// came notes what a piece brought.
+func (p *piece) came(timers int, full bool, tick int64) {
+	p.timers, p.full = timers, full
+	switch {
+	case !full:
+		p.since = 0
+	case p.since == 0:
+		p.since = max(tick, 1)
+	}
 }
 
 // timersFrom is where the next piece begins.
@@ -132,7 +150,7 @@ func (s *Shard) due(op *Op) {
 		came++
 		s.staged = append(s.staged, staged{lane: -1, entry: s.entry(t.Customer)})
 	}
-	s.piece.timers, s.piece.full = came, came == op.Limit
+	s.piece.came(came, came == op.Limit, s.tick)
 	if s.piece.full && !planted.PieceForgotten.On() {
 		s.nextTimer = op.Timers[came-1].At
 	}

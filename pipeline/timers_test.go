@@ -163,3 +163,24 @@ func TestRightAfterATakeOverEventsAreExpected(t *testing.T) {
 	b.drive(watch)
 	require.Equal(t, []int{100}, commits)
 }
+
+func TestAWaveThatLastsYieldsNoLonger(t *testing.T) {
+	b := seen(t, 2500)
+	var commits []int
+	watch := b.taking(10, &commits)
+	b.feed()
+	b.drive(watch)
+	require.Equal(t, []int{100}, commits)
+	b.clock.Tick += longestWave - 50 // as if pieces had come and gone
+	next := func() {
+		b.shard.heard = b.clock.Tick // events came all the time
+		b.feed()
+		b.drive(watch)
+	}
+	next()
+	require.Equal(t, []int{100, 100}, commits)
+	b.pass(longestRest)
+	next()
+	require.Equal(t, []int{100, 100, 1000, 1000, 300}, commits)
+	require.Zero(t, b.shard.piece.since, "the next one yields again")
+}

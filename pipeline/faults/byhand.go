@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -42,7 +43,7 @@ func (f *field) sustainable(ctx context.Context) (int, error) {
 	for time.Since(began) < measured {
 		f.shop.Trade(ctx, 1000)
 	}
-	if err := errors.Join(f.shop.Flush(ctx), f.consumed(ctx)); err != nil {
+	if err := errors.Join(f.shop.Flush(ctx), f.consumedWithin(ctx, 5*patience)); err != nil {
 		return 0, err
 	}
 	rate := int(float64(f.shop.Written()-before) / time.Since(began).Seconds())
@@ -100,19 +101,20 @@ func flat(slope, deviation, mean float64) bool { return slope-3*deviation <= mea
 
 // accident is one of what happens to servers and workers; old is not ended.
 func (f *field) accident(ctx context.Context, old *service.Worker) error {
-	young := old
-	for young == old {
-		young = f.any()
+	young := slices.DeleteFunc(f.running(), func(w *service.Worker) bool { return w == old })
+	if len(young) != fleet-1 {
+		return fmt.Errorf("%d workers are left besides the one that is to grow old, not %d", len(young), fleet-1)
 	}
+	one := young[f.chance.IntN(len(young))]
 	since := time.Now()
 	switch f.chance.IntN(5) {
 	case 0, 1:
-		f.kill(young)
+		f.kill(one)
 		if _, err := f.start(ctx); err != nil {
 			return err
 		}
 	case 2:
-		if _, err := f.terminate(ctx, young); err != nil {
+		if _, err := f.terminate(ctx, one); err != nil {
 			return err
 		}
 		if _, err := f.start(ctx); err != nil {
@@ -169,7 +171,7 @@ func (f *field) sample(ctx context.Context, client *redis.Client, old *service.W
 	}
 	var used float64
 	_, err = fmt.Sscan(info["Memory"]["used_memory"], &used)
-	s.values[3], s.values[4] = float64(size-int64(f.probes.number)), used/(1<<20) // probes are customers of ours
+	s.values[3], s.values[4] = float64(size-int64(f.probes.sent)), used/(1<<20) // probes are customers of ours
 	return s, err
 }
 

@@ -20,6 +20,7 @@ type prober struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	number int
+	sent   int // each is a customer more
 
 	mu      sync.Mutex
 	waiting map[string]chan time.Time // by customer
@@ -99,6 +100,7 @@ func (p *prober) stranger() string {
 
 func (p *prober) send(ctx context.Context, shop *service.Shop, customer string) chan time.Time {
 	told := make(chan time.Time, 1)
+	p.sent++
 	p.mu.Lock()
 	p.waiting[customer] = told
 	p.mu.Unlock()

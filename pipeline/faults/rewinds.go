@@ -31,7 +31,9 @@ func (f *field) rewinds() (r rewinds, err error) {
 		if err != nil {
 			return r, err
 		}
-		for lines := bufio.NewScanner(bytes.NewReader(said)); lines.Scan(); {
+		lines := bufio.NewScanner(bytes.NewReader(said))
+		lines.Buffer(nil, len(said)+1)
+		for lines.Scan() {
 			var line struct {
 				At      time.Time `json:"ts"`
 				Message string    `json:"msg"`

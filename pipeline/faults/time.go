@@ -228,7 +228,7 @@ func (f *field) crowd(ctx context.Context, at time.Time) error {
 // when none are; and judges.
 func (f *field) drainsWave(ctx context.Context, normal []time.Duration) error {
 	const most = 5                // times as long
-	const first = 3 * time.Second // timer_grace, and what due leaves out: before, none has come
+	const first = 3 * time.Second // timer_grace, and what due leaves out: before, a wave has not come
 	f.runs++
 	client := redis.NewClient(&redis.Options{Addr: f.redis.Addr(), DisableIdentity: true})
 	defer func() { _ = client.Close() }()
