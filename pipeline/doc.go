@@ -9,7 +9,9 @@
 //     decides nothing; the shard (shard.go) decides everything and has no
 //     goroutine, channel, clock or client.
 //  3. lane.go reads records out of the batches in place and has them decoded and
-//     judged (pkg/event). A rejected one goes to the dead letters from here.
+//     judged (pkg/event). A rejected one goes to the dead letters from here. A log
+//     that has a new leader, or went unseen, first proves that it is still the one
+//     that was consumed (proof.go).
 //  4. shard.go, collect: of the records at the heads of the inputs the earliest
 //     comes first. An input that may still bring an earlier one is waited for
 //     (streamtime.go, where time moves without an event too).

@@ -187,9 +187,9 @@ func (d *driver) perform(ctx context.Context, op *Op) {
 	case OpBounds:
 		op.Err = d.bounds(ctx, op)
 	case OpRecord:
-		op.Fetched, op.Err = d.read(ctx, op.Topic, op.Offset)
+		op.Fetched, op.Err = d.read(ctx, op.Topic, op.Offset, recordBytes)
 	case OpChanges:
-		op.Fetched, op.Err = d.read(ctx, d.changes, op.Offset)
+		op.Fetched, op.Err = d.read(ctx, d.changes, op.Offset, d.config.Limits.FetchBytes)
 	case OpBury:
 		op.Err = d.ports.Letters.Write(ctx, op.Letters)
 	case OpPublish:
@@ -214,10 +214,14 @@ func (d *driver) bounds(ctx context.Context, op *Op) error {
 	return err
 }
 
+// recordBytes is what is read to see one record and what is behind it; a whole batch
+// at least.
+const recordBytes = 64 << 10
+
 // read fetches once from one partition.
-func (d *driver) read(ctx context.Context, topic string, offset int64) (source.Fetched, error) {
+func (d *driver) read(ctx context.Context, topic string, offset int64, most int) (source.Fetched, error) {
 	answers, err := d.ports.Log.Fetch(ctx, []source.Position{{Topic: topic, Partition: d.config.Shard,
-		Offset: offset, MaxBytes: int32(d.config.Limits.FetchBytes)}}, 0, d.config.Limits.FetchBytes)
+		Offset: offset, MaxBytes: int32(most)}}, 0, most)
 	if err != nil {
 		return source.Fetched{}, err
 	}

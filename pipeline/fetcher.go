@@ -218,9 +218,14 @@ func (f *fetcher) ask(ctx context.Context, r *round) {
 		return
 	}
 	f.tell(input{}, err, asked)
-	if err == nil {
-		f.deliver(ctx, answers, asked, r.owners)
+	if err != nil {
+		answers = unanswered(r.at, err)
+	} else {
+		for i := range answers {
+			f.tell(input{answers[i].Topic, answers[i].Partition}, answers[i].Err, asked)
+		}
 	}
+	f.deliver(ctx, answers, asked, r.owners)
 	if pause := f.pause(r.broker, err != nil); pause > 0 {
 		sleep(ctx, pause)
 	} else if f.poll > 0 {
@@ -250,8 +255,16 @@ func (f *fetcher) fetch(ctx context.Context, at []source.Position) ([]source.Fet
 	return f.log.Fetch(bounded, at, f.poll, maxFetch)
 }
 
-// deliver hands every answer to its shard and waits until all have read them. An
-// input that could not be read rests, the others do not.
+// unanswered tells shards that a request failed as a whole.
+func unanswered(at []source.Position, err error) []source.Fetched {
+	answers := make([]source.Fetched, len(at))
+	for i, p := range at {
+		answers[i] = source.Fetched{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Err: err}
+	}
+	return answers
+}
+
+// deliver hands every answer to its shard and waits until all have read them.
 func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked int64, owners map[input]*driver) {
 	var read sync.WaitGroup
 	for _, a := range answers {
@@ -259,7 +272,6 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked i
 		if d == nil {
 			continue
 		}
-		f.tell(input{a.Topic, a.Partition}, a.Err, asked)
 		read.Add(1)
 		select {
 		case d.fetched <- delivery{fetched: a, asked: asked, read: read.Done}:
@@ -273,7 +285,7 @@ func (f *fetcher) deliver(ctx context.Context, answers []source.Fetched, asked i
 }
 
 // tell logs an input that cannot be read: at first, then once in a while, and
-// when it can be read again.
+// when it can be read again. Such an input rests, the others do not.
 func (f *fetcher) tell(at input, err error, tick int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

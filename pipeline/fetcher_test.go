@@ -59,6 +59,27 @@ func TestADeliveryTellsWhenItsQuestionWentOut(t *testing.T) {
 	})
 }
 
+// A request that fails as a whole is an answer to every shard that asked: none of
+// them has seen its log.
+func TestARequestThatFailsIsToldToItsShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := errors.New("no broker is there")
+		d := reading(t, zap.NewNop(), func([]source.Position) ([]source.Fetched, error) { return nil, away }, func() int64 { return 1 })
+		began := time.Now()
+		for range 3 {
+			select {
+			case f := <-d.fetched:
+				require.Equal(t, "purchases", f.fetched.Topic)
+				require.ErrorIs(t, f.fetched.Err, away)
+				f.read()
+			case <-time.After(time.Minute):
+				require.Fail(t, "nobody is told")
+			}
+		}
+		require.Equal(t, fetchPause+2*fetchPause, time.Since(began), "with a pause that doubles")
+	})
+}
+
 // twoBrokers is a Log of which partition 1 is led by a broker that says nothing.
 type twoBrokers struct{ answering }
 

@@ -23,7 +23,7 @@ type lane struct {
 
 	head   taken // the next record, decoded
 	ready  bool  // head is set
-	asOf   int64 // tick at which the leader was asked for its last answer
+	asOf   int64 // tick at which the leader was asked for its last answer; never, where it could not be since
 	high   int64 // high watermark in that answer
 	stable int64 // what of it can be read: open transactions hold it back
 	heard  bool  // there was one since the take-over
@@ -31,6 +31,9 @@ type lane struct {
 	end    int64 // a replay takes nothing from here on
 	leader int32 // the epoch of the last one known to have what we consumed
 	looked int64 // how far a new one was looked at behind that, 0 at first
+	start  int64 // where the log began, in the last answer
+	gaps   int   // times in which nobody saw the log
+	proved int   // ... behind which it was found to be the same
 }
 
 // chunk is the answer to one fetch.
@@ -39,7 +42,7 @@ type chunk struct {
 	from    int64
 	aborted []recordbatch.Aborted
 	leader  int32 // the greatest epoch of its batches
-	start   int64 // where the log began
+	gaps    int   // of the lane, before it came
 }
 
 // taken is one record out of a lane, decoded and judged.
@@ -51,21 +54,23 @@ type taken struct {
 	latest int64 // greatest event time of the partition's accepted records, this one included
 }
 
-// rewind throws away what was fetched and goes on at an offset, up to end.
-func (l *lane) rewind(offset, end, latest int64) {
-	*l = lane{topic: l.topic, ask: offset, position: offset, end: end, latest: latest, leader: -1}
+// rewind throws away what was fetched and goes on at an offset, up to end, in a log
+// that was seen at a tick.
+func (l *lane) rewind(offset, end, latest, seen int64) {
+	*l = lane{topic: l.topic, ask: offset, position: offset, end: end, latest: latest, leader: -1, asOf: seen}
 }
 
-// push takes the answer to a fetch at ask, which went out at a tick. An empty
-// one only tells about the log's end.
-func (l *lane) push(f *source.Fetched, asked int64) {
-	l.asOf, l.high, l.stable, l.heard = asked, f.HighWatermark, f.LastStable, true
+// push takes the answer to a fetch at ask, which went out at the tick asked and
+// came at tick. An empty one only tells about the log's end.
+func (l *lane) push(f *source.Fetched, asked, tick int64) {
+	l.seen(asked, tick)
+	l.high, l.stable, l.start, l.heard = f.HighWatermark, f.LastStable, f.LogStart, true
 	if len(f.Raw) == 0 {
 		return
 	}
 	l.ask = recordbatch.End(f.Raw, f.Offset)
 	l.chunks = append(l.chunks, chunk{raw: f.Raw, from: f.Offset, aborted: f.Aborted,
-		leader: recordbatch.LeaderEpoch(f.Raw), start: f.LogStart})
+		leader: recordbatch.LeaderEpoch(f.Raw), gaps: l.gaps})
 	l.buffered += len(f.Raw)
 }
 
@@ -145,9 +150,9 @@ func (l *lane) passed() int64 {
 func (l *lane) drained() bool { return !l.ready && len(l.chunks) == 0 }
 
 // caughtUp reports that an answer from the leader, at most age ms old, says
-// that everything there is has been taken.
+// that everything there is has been taken; and it is still the same log.
 func (l *lane) caughtUp(tick, age int64) bool {
-	return l.drained() && l.heard && tick-l.asOf <= age && l.high == l.position
+	return l.drained() && l.heard && tick-l.asOf <= age && l.high == l.position && l.gaps == l.proved
 }
 
 // checksum recognises a record: its key and its value.

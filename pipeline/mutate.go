@@ -67,7 +67,7 @@ func (s *Shard) mutateLive() {
 	s.state.Head = head
 	for i := range s.lanes {
 		t := &s.state.Topics[i]
-		s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), t.Greatest)
+		s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), t.Greatest, s.tick)
 	}
 	for _, c := range again.Customers {
 		e, _ := s.cache.get(c.Customer)

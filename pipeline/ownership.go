@@ -49,14 +49,14 @@ func (s *Shard) Done(op *Op, c Clock) {
 		s.published(op)
 	case op.Kind == OpBury:
 		s.buried(op)
+	case s.phase == phaseLive && (op.Kind == OpRecord || op.Kind == OpBounds):
+		s.proven(op)
 	case op.Err != nil && (op.Kind != OpGroup || !planted.GroupIgnored.On()):
 		s.doubt(op)
 	case op.Kind == OpLoad && s.phase == phaseLive:
 		s.loaded(op)
 	case op.Kind == OpDue:
 		s.due(op)
-	case op.Kind == OpRecord && s.phase == phaseLive:
-		s.proven(op)
 	case s.phase == phaseLive:
 		s.committed(op)
 	default:
@@ -120,7 +120,7 @@ func (s *Shard) begin(cause string) {
 	s.writingTimer = noTimer
 	s.main, s.writing = nil, nil
 	s.nextTimer, s.dueAfter, s.commits, s.undurable = math.MinInt64, 0, 0, 0
-	s.piece, s.eventful = piece{}, 0
+	s.piece, s.eventful, s.proof = piece{}, 0, proof{}
 	s.released, s.walked = false, false
 }
 
@@ -148,6 +148,9 @@ func (s *Shard) WakeAt(c Clock) (tick int64, ok bool) {
 		}
 		if s.publishing == nil && s.outbox.stored > 0 {
 			at(s.publishAt)
+		}
+		if s.main == nil && s.proof.retryAt > c.Tick {
+			at(s.proof.retryAt)
 		}
 		if s.writing == nil && s.main == nil && !s.open.empty() && len(s.open.letters) == 0 {
 			at(s.idleSince + idleCommit)

@@ -35,7 +35,7 @@ type Shard struct {
 	cause        string // why it began
 	phase        phase
 	take         takeOver
-	proving      int // lane whose leader is being looked at
+	proof        proof
 	token        string
 	commits      int64       // number of the last commit begun
 	state        store.State // as the open batch will leave it
@@ -187,7 +187,13 @@ func (s *Shard) Fetched(f source.Fetched, asked int64, c Clock) {
 	}
 	for i := range s.lanes {
 		l := &s.lanes[i]
-		if l.topic != f.Topic || f.Offset != l.ask && !planted.OldFetchTaken.On() {
+		if l.topic != f.Topic {
+			continue
+		}
+		if f.Err != nil {
+			l.asOf = never
+		}
+		if f.Offset != l.ask && !planted.OldFetchTaken.On() {
 			continue
 		}
 		if f.Err != nil {
@@ -196,7 +202,7 @@ func (s *Shard) Fetched(f source.Fetched, asked int64, c Clock) {
 			}
 			return
 		}
-		l.push(&f, asked)
+		l.push(&f, asked, s.tick)
 	}
 }
 

@@ -27,6 +27,7 @@ type takeOver struct {
 	bounds map[string]Bounds
 	record int              // input whose last record is compared
 	looked int64            // what lies behind that record was looked at up to here, 0 at first
+	seen   int64            // tick at which the bounds were known
 	leader map[string]int32 // the epoch of what each input has there
 	scan   scan
 }
@@ -149,7 +150,7 @@ func (s *Shard) compareBounds() {
 		}
 		s.open.moved = true
 	}
-	s.phase, s.take.record, s.take.leader = phaseRecord, -1, map[string]int32{}
+	s.phase, s.take.record, s.take.leader, s.take.seen = phaseRecord, -1, map[string]int32{}, s.tick
 	s.nextRecord()
 }
 
@@ -266,7 +267,7 @@ func (s *Shard) live() {
 		t := &s.state.Topics[i]
 		s.lanes[i].topic = t.Name
 		if s.lanes[i].ask == 0 || !planted.NoRewind.On() {
-			s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), mutateGreatest(t.Greatest))
+			s.lanes[i].rewind(t.Next, s.replayEnd(t.Name), mutateGreatest(t.Greatest), s.take.seen)
 			if epoch, ok := s.take.leader[t.Name]; ok {
 				s.lanes[i].leader = epoch
 			}

@@ -51,7 +51,8 @@
 // customer who was forgotten since (after his tombstone nothing tells it from a
 // lost change). Roll-backs at the time of a truncation or of an unclean election,
 // which would make the stop that has to follow a matter of luck. An unclean leader
-// that holds the very record that was consumed last, before which others differ.
+// that holds the very record that was consumed last, before which others differ. A
+// topic made again within the half a second for which a log may go unseen.
 // Both clocks, a worker's and Redis's, ahead of the time at once. NOSCRIPT, which
 // a session answers by itself: the conformance suite has it.
 package sim

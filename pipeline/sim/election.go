@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tidemark/tidemark/pipeline"
 )
 
 // elect gives a partition another leader. Nobody leads it for a while; then one
 // does that does not know yet how far the others are. An unclean one lacks a
-// tail of the log, and goes on with other records in its place.
+// tail of the log, and goes on with other records in its place; or the topic is
+// deleted and made again.
 func (w *World) elect(unclean bool) {
 	number := w.more.Int32N(w.s.Partitions)
 	topic := oneOf(w.more, topicClicks, topicPurchases, topicChanges)
@@ -19,6 +21,15 @@ func (w *World) elect(unclean bool) {
 	}
 	log, err := w.kafka.log(topic, number)
 	if err != nil || log.leaderless || log.lagging >= 0 {
+		return
+	}
+	if unclean && topic != topicChanges && chance(w.more, 0.7) {
+		if log.leaderless = chance(w.more, 0.3); !log.leaderless {
+			if r := w.owner(number); r != nil {
+				r.worker.pauseFor(between[int64](w.more, 1100, sessionTimeout))
+			}
+		}
+		w.remake(place{topic, number}, log, w.now+10_000_000)
 		return
 	}
 	w.tracef("nobody leads %s/%d", topic, number)
@@ -32,10 +43,10 @@ func (w *World) elect(unclean bool) {
 		if !log.leaderless {
 			return
 		}
-		log.epoch++
 		log.leaderless = false
+		log.epoch++
 		if unclean {
-			w.loseTail(topic, number, log)
+			w.loseTail(topic, number, log, false)
 			return
 		}
 		if n := len(log.batches); n > 0 {
@@ -58,17 +69,57 @@ func (w *World) catchUp(at place, log *partitionLog) {
 	log.lagging = -1
 }
 
-// loseTail truncates a log to what its new leader has. A shard that consumed
-// more has to stop. That it was told to wait for more, in silence or by a
-// replay, is not simulated: it then waits for producers.
-func (w *World) loseTail(topic string, number int32, log *partitionLog) {
+// remake makes a topic again whose leader may be away already: at the first moment,
+// until a time, at which its owner does not believe to have just seen it. Whoever
+// looked away for less would not find out.
+func (w *World) remake(at place, log *partitionLog, until int64) {
+	if w.sees(at) && w.now < until {
+		w.after(20_000, func() { w.remake(at, log, until) })
+		return
+	}
+	log.leaderless = false
+	if w.now < until {
+		w.loseTail(at.topic, at.partition, log, true)
+	}
+}
+
+// sees reports that the owner of a shard is taking it over, or has seen an input
+// within the last second, as far as he knows: a log may go unseen for less.
+func (w *World) sees(at place) bool {
+	r := w.owner(at.partition)
+	return r != nil && (!r.live || r.worker.clock().Tick-r.seen[at.topic] <= 1000)
+}
+
+// owner is whoever took a shard over last, nil if nobody has who still runs it.
+func (w *World) owner(number int32) *run {
+	head, _, _ := strings.Cut(w.redis.data(shardKey(number)).hash["head"], ":")
+	for _, k := range w.workers {
+		for _, r := range k.runs {
+			if r != nil && r.number == number && r.token == head {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// loseTail truncates a log to what its new leader has, which is nothing where the
+// topic was made again. A shard that consumed more has to stop. That it was told to
+// wait for more, in silence or by a replay, is not simulated: it then waits for
+// producers.
+func (w *World) loseTail(topic string, number int32, log *partitionLog, remade bool) {
 	state := w.redis.data(shardKey(number)).place()
 	n := len(log.batches)
 	silent := state.Start == nil || state.Start.Publish != pipeline.PublishAll && state.Start.Ended == nil
 	if n == 0 || silent || w.expected[number] != "" {
 		return
 	}
-	to := log.batches[max(0, n-1-w.more.IntN(1+w.more.IntN(6)))].base
+	first := max(0, n-1-w.more.IntN(1+w.more.IntN(6)))
+	if remade {
+		first = 0
+		w.totals.Remade++
+	}
+	to := log.batches[first].base
 	w.tracef("%s/%d has lost everything from %d on", topic, number, to)
 	w.totals.Unclean++
 	log.TruncateEnd(to)

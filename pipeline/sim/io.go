@@ -146,6 +146,9 @@ func (r *run) start(op *pipeline.Op) {
 	if r.w.trace != nil {
 		r.w.tracef("worker %d shard %d epoch %d: %s", r.worker.id, r.number, op.Epoch, describe(op))
 	}
+	if op.Kind == pipeline.OpHead {
+		r.live = false
+	}
 	if op.Kind == pipeline.OpTake {
 		r.token, _, _ = strings.Cut(op.Fresh, ":")
 	}
@@ -226,7 +229,12 @@ func (r *run) bounds(op *pipeline.Op, opened int64) func() {
 			l.read, l.readAt, l.reader = bounds[""].End, r.w.now, r
 		}
 	}
-	return func() { op.Bounds = bounds }
+	return func() {
+		op.Bounds = bounds
+		for _, topic := range inputs {
+			r.seen[topic] = r.worker.clock().Tick
+		}
+	}
 }
 
 func (r *run) read(op *pipeline.Op, topic string) func() {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -26,6 +27,8 @@ type run struct {
 	tookAt   int64 // and at which it took the shard over
 	tookOn   *Redis
 	fetching map[string]bool
+	seen     map[string]int64 // tick at which an input was seen last, long ago where it could not be read since
+	live     bool             // reads inputs
 	waking   int64
 	gone     bool
 	refused  bool // it stopped for what is wrong with its worker
@@ -43,7 +46,7 @@ const spinning = 5000
 
 func newRun(k *Worker, number int32) (*run, error) {
 	w := k.w
-	r := &run{w: w, worker: k, number: number, fetching: map[string]bool{}, links: map[*pipeline.Op]*link{}, waking: -1}
+	r := &run{w: w, worker: k, number: number, fetching: map[string]bool{}, seen: map[string]int64{}, links: map[*pipeline.Op]*link{}, waking: -1}
 	r.limits = w.s.Limits
 	if !w.s.Faults.quiet() && chance(w.rng, 0.3) {
 		r.limits = drawLimits(w.rng) // another version of the configuration
@@ -137,6 +140,7 @@ func (r *run) wakeLater(now pipeline.Clock) {
 
 // fetch asks one input's leader. Each input has one question under way.
 func (r *run) fetch(p source.Position) {
+	r.live = true
 	if r.fetching[p.Topic] {
 		return
 	}
@@ -170,8 +174,15 @@ func (r *run) answer(f source.Fetched, asked, us int64) {
 		if r.gone {
 			return
 		}
+		if r.live {
+			r.seen[f.Topic] = asked
+			if f.Err != nil {
+				r.seen[f.Topic] = math.MinInt32
+			}
+		}
+		r.shard.Fetched(f, asked, r.worker.clock())
 		if f.Err != nil && !source.OutOfRange(f.Err) {
-			// The fetcher keeps errors that pass to itself, and waits a little.
+			// The fetcher lets an input rest that cannot be read.
 			r.fetching[f.Topic] = true
 			r.worker.soon(100_000, func() {
 				r.fetching[f.Topic] = false
@@ -179,7 +190,6 @@ func (r *run) answer(f source.Fetched, asked, us int64) {
 			})
 			return
 		}
-		r.shard.Fetched(f, asked, r.worker.clock())
 		r.pump()
 	})
 }

@@ -20,6 +20,7 @@ type Totals struct {
 	Failovers, FallBacks, Lags          int64
 	SlotMoves, Refusals                 int64
 	Elections, Unclean, Refilled        int64 // Refilled: a lost tail was written anew
+	Remade                              int64 // that left nothing, without a new epoch
 	Absences                            int64
 	LostReplies, Late                   int64
 	LateProduces, Exposed, Withheld     int64
@@ -60,8 +61,8 @@ func (t Totals) String() string {
 			t.Crashes, t.Zombies, t.Strangers, t.Upgrades, t.ClockSteps),
 		fmt.Sprintf("redis: %d restarts, %d roll-backs, %d fail-overs (%d back as it was), %d slots moved, %d refusals, %d lags of replicas",
 			t.Restarts, t.Rollbacks, t.Failovers, t.FallBacks, t.SlotMoves, t.Refusals, t.Lags),
-		fmt.Sprintf("kafka: %d elections, %d unclean ones (%d logs written on), %d absences of a topic, %d dead letters refused",
-			t.Elections, t.Unclean, t.Refilled, t.Absences, t.LettersRefused),
+		fmt.Sprintf("kafka: %d elections, %d unclean ones (%d of topics made again; %d logs written on), %d absences of a topic, %d dead letters refused",
+			t.Elections, t.Unclean, t.Remade, t.Refilled, t.Absences, t.LettersRefused),
 		fmt.Sprintf("network: %d lost replies, %d late effects, %d late produces of old owners, %d customers exposed to them, %d produces withheld",
 			t.LostReplies, t.Late, t.LateProduces, t.Exposed, t.Withheld),
 		fmt.Sprintf("shards: %d take-overs (%d fenced), %d adopted, %d stops, %d left alone by a worker; %d runs compared with an undisturbed one",

@@ -208,11 +208,12 @@ func (k *Worker) die() {
 }
 
 // pause stops the process for a while; the world goes on.
-func (k *Worker) pause() {
+func (k *Worker) pause() { k.pauseFor(between[int64](k.w.rng, 50, 9000)) }
+
+func (k *Worker) pauseFor(ms int64) {
 	if !k.up || k.paused {
 		return
 	}
-	ms := between[int64](k.w.rng, 50, 9000)
 	k.w.tracef("worker %d is paused for %d ms", k.id, ms)
 	k.paused = true
 	life := k.life

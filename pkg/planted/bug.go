@@ -22,6 +22,8 @@ const (
 	CountsIncremented  // the script adds to the counters before it compares the head
 	SizesDrift         // who is forgotten stays in the sizes
 	ChecksumIgnored    // the last record consumed is not compared with the log's
+	GapTrusted         // ... but not where the log went unseen for a while
+	FailureForgotten   // ... nor where it could not be read
 	TruncationSkipped  // a shard goes on at the log's beginning where that lies behind its offset
 	PolicyIgnored      // a worker goes on with a state that another policy made
 	RolledBackRead     // records of an aborted transaction are taken
@@ -102,6 +104,8 @@ var names = [count]string{
 	CountsIncremented:  "counters incremented in the script",
 	SizesDrift:         "sizes drift",
 	ChecksumIgnored:    "checksum of the last record ignored",
+	GapTrusted:         "log trusted that nobody saw for a while",
+	FailureForgotten:   "log trusted that could not be read for a while",
 	TruncationSkipped:  "truncated log passed over",
 	PolicyIgnored:      "another policy accepted",
 	RolledBackRead:     "rolled back transaction read",
