@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/tidemark/tidemark/pipeline"
 	"github.com/tidemark/tidemark/pipeline/real/service"
 )
 
@@ -81,11 +82,16 @@ func soak(ctx context.Context, f *field) error {
 				return err
 			}
 		}
-		if s, err := f.sample(ctx, client, old, time.Since(began)); err == nil { // a worker that has just started cannot be asked
+		if s, err := f.sample(ctx, client, old, time.Since(began)); err == nil { // not while shards change hands
 			samples = append(samples, s)
 		}
 	}
-	samples = samples[len(samples)/3:] // caches fill at first
+	f.remark("%d samples", len(samples))
+	samples = slices.DeleteFunc(samples, func(s sample) bool { return s.at < soakFor/3 }) // caches fill at first
+	samples = minutes(samples)
+	if n := len(samples); n == 0 || float64(n) < soakFor.Minutes()/3 || samples[n-1].at < soakFor*9/10 {
+		return fmt.Errorf("there are samples of %d minutes only: the workers were hardly ever at rest", n)
+	}
 	for i, name := range sampleNames {
 		slope, deviation, mean := trend(samples, i)
 		f.remark("%s %.4g, %+.3g ± %.2g an hour", name, mean, slope, deviation)
@@ -136,7 +142,8 @@ func (f *field) accident(ctx context.Context, old *service.Worker) error {
 	return f.recovers(ctx, since)
 }
 
-// sample is how large everything is at one moment.
+// sample is how large everything is at one moment at which all is as it was at the
+// last one: every worker ready, and the shards shared evenly.
 type sample struct {
 	at     time.Duration
 	values [6]float64
@@ -152,6 +159,13 @@ func (f *field) sample(ctx context.Context, client *redis.Client, old *service.W
 	}
 	s.values[0] = float64(memory) / (1 << 20)
 	for _, w := range f.running() {
+		report, err := w.Ready(ctx)
+		if err != nil {
+			return s, err
+		}
+		if live := report.Shards[pipeline.Live.String()]; !report.OK || live != shards/fleet {
+			return s, fmt.Errorf("worker %d has %d shards, and says %+v", w.Number, live, report.Reasons)
+		}
 		metrics, err := w.Metrics(ctx)
 		if err != nil {
 			return s, err
@@ -173,6 +187,26 @@ func (f *field) sample(ctx context.Context, client *redis.Client, old *service.W
 	_, err = fmt.Sscan(info["Memory"]["used_memory"], &used)
 	s.values[3], s.values[4] = float64(size-int64(f.probes.sent)), used/(1<<20) // probes are customers of ours
 	return s, err
+}
+
+// minutes are the means of the samples of each minute: what is seen within seconds
+// goes back to the same accident, and is no observation of its own.
+func minutes(samples []sample) (means []sample) {
+	for len(samples) > 0 {
+		n := slices.IndexFunc(samples, func(s sample) bool { return s.at >= samples[0].at+time.Minute })
+		if n < 0 {
+			n = len(samples)
+		}
+		var mean sample
+		for _, s := range samples[:n] {
+			mean.at += s.at / time.Duration(n)
+			for i, v := range s.values {
+				mean.values[i] += v / float64(n)
+			}
+		}
+		means, samples = append(means, mean), samples[n:]
+	}
+	return means
 }
 
 // trend is the slope of the least-squares line through the samples, per hour, with

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -12,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tidemark/tidemark/pipeline/real"
+	"github.com/tidemark/tidemark/pipeline/real/service"
 	"github.com/tidemark/tidemark/pipeline/store"
 )
 
@@ -189,17 +193,10 @@ func (f *field) stops(ctx context.Context, shard int32, code string) error {
 	if err != nil {
 		return err
 	}
-	err = real.Await(ctx, time.Minute, func(context.Context) error {
-		if !w.Stopped(shard, code) {
-			return fmt.Errorf("the worker does not say %s of shard %d: %s", code, shard, w.LastWords())
-		}
-		return nil
-	})
-	if err != nil {
+	if err := f.says(ctx, w, shard, code); err != nil {
 		return err
 	}
 	f.recovered = append(f.recovered, time.Since(began))
-	w.Kill()
 	after, err := f.service.States(ctx)
 	if err != nil {
 		return err
@@ -208,6 +205,30 @@ func (f *field) stops(ctx context.Context, shard int32, code string) error {
 		return fmt.Errorf("shard %d should have been left as it was, %+v, and is %+v", shard, was, is)
 	}
 	return nil
+}
+
+// says waits until the worker says one of the codes of that shard, and ends it.
+func (f *field) says(ctx context.Context, w *service.Worker, shard int32, codes ...string) error {
+	err := real.Await(ctx, time.Minute, func(context.Context) error {
+		if !slices.ContainsFunc(codes, func(code string) bool { return w.Stopped(shard, code) }) {
+			return fmt.Errorf("the worker does not say %s of shard %d: %s", strings.Join(codes, " or "), shard, w.LastWords())
+		}
+		return nil
+	})
+	f.kill(w)
+	return err
+}
+
+// awake starts a worker that has all shards, and has consumed what there is.
+func (f *field) awake(ctx context.Context) (*service.Worker, error) {
+	w, err := f.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.consumed(ctx); err != nil {
+		return nil, err
+	}
+	return w, f.settled(ctx)
 }
 
 // stored is a shard's state but for whose it is.
@@ -242,28 +263,64 @@ func (f *field) write(ctx context.Context, topic string, shard int32, records in
 	return nil
 }
 
-// each does harm to some shards, one after the other, and sees that workers stop.
-func (f *field) each(ctx context.Context, code string, harm func(shard int32) error) error {
+// each does harm to some shards, one after the other, and sees that workers stop
+// that are started then. At the first harm a worker is at work, unless nothing shows
+// there before the next take-over: he has to stop as well, with one of those codes.
+func (f *field) each(ctx context.Context, code string, atWork []string, harm func(shard int32) error) error {
 	if err := f.rest(ctx); err != nil {
 		return err
 	}
-	for _, shard := range f.damaged() {
+	for i, shard := range f.damaged() {
 		f.runs++
+		var w *service.Worker
+		if i == 0 && atWork != nil {
+			var err error
+			if w, err = f.awake(ctx); err != nil {
+				return err
+			}
+		}
 		if err := harm(shard); err != nil {
 			return err
+		}
+		if w != nil {
+			if err := f.says(ctx, w, shard, atWork...); err != nil {
+				return fmt.Errorf("harming a shard at work: %w", err)
+			}
 		}
 		if err := f.stops(ctx, shard, code); err != nil {
 			return err
 		}
 	}
 	f.remark("stops and says %s; recovery is how soon", code)
+	if atWork != nil {
+		f.remark("a worker at work says %s", strings.Join(atWork, " or "))
+	}
 	return nil
 }
 
+// still stops the workers until it is told that they may go on.
+func (f *field) still() (awake func()) {
+	all := f.running()
+	for _, w := range all {
+		w.Signal(syscall.SIGSTOP)
+	}
+	return func() {
+		for _, w := range all {
+			w.Signal(syscall.SIGCONT)
+		}
+	}
+}
+
+// truncateLog deletes what nobody has read yet. Whoever is at work must not read it
+// in time: he does nothing meanwhile, and finds no more than an answer's worth that
+// had been on its way.
 func truncateLog(ctx context.Context, f *field) error {
-	return f.each(ctx, "log-truncated", func(shard int32) error {
-		if err := f.write(ctx, f.service.Clicks, shard, 100); err != nil {
-			return err
+	return f.each(ctx, "log-truncated", []string{"log-truncated"}, func(shard int32) error {
+		defer f.still()()
+		for range 2 {
+			if err := f.write(ctx, f.service.Clicks, shard, 100); err != nil {
+				return err
+			}
 		}
 		ends, err := f.ends(ctx, f.service.Clicks)
 		if err != nil {
@@ -294,7 +351,7 @@ func (f *field) remake(ctx context.Context, topic string) error {
 }
 
 func shortenLog(ctx context.Context, f *field) error {
-	return f.each(ctx, "log-shorter", func(shard int32) error {
+	return f.each(ctx, "log-shorter", []string{"log-shorter"}, func(shard int32) error {
 		if err := f.remake(ctx, f.service.Purchases); err != nil {
 			return err
 		}
@@ -303,9 +360,11 @@ func shortenLog(ctx context.Context, f *field) error {
 }
 
 // replaceLog fills the new topic so far that nothing but the last record consumed
-// shows that it is another.
+// shows that it is another. Whoever is at work does nothing meanwhile, for longer than
+// a log may go unseen.
 func replaceLog(ctx context.Context, f *field) error {
-	return f.each(ctx, "log-replaced", func(shard int32) error {
+	return f.each(ctx, "log-replaced", []string{"log-replaced"}, func(shard int32) error {
+		defer f.still()()
 		was, err := f.ends(ctx, f.service.Purchases)
 		if err != nil {
 			return err
@@ -318,17 +377,26 @@ func replaceLog(ctx context.Context, f *field) error {
 				return err
 			}
 		}
-		return nil
+		return f.pause(ctx, time.Second)
 	})
 }
 
 func shortenChanges(ctx context.Context, f *field) error {
-	return f.each(ctx, "changes-shorter", func(int32) error { return f.remake(ctx, f.service.Changes) })
+	return f.each(ctx, "changes-shorter", []string{"changes-shorter"}, func(shard int32) error {
+		if err := f.remake(ctx, f.service.Changes); err != nil {
+			return err
+		}
+		if len(f.running()) > 0 { // whoever is at work finds out when he has something to tell
+			f.probes.visitOf(ctx, f.shop, shard)
+			return f.shop.Flush(ctx)
+		}
+		return nil
+	})
 }
 
 // shareChanges writes what another namespace would.
 func shareChanges(ctx context.Context, f *field) error {
-	return f.each(ctx, "changes-foreign", func(shard int32) error {
+	return f.each(ctx, "changes-foreign", nil, func(shard int32) error {
 		client, err := kgo.NewClient(kgo.SeedBrokers(f.kafka.Brokers()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err != nil {
 			return err
@@ -371,10 +439,18 @@ func electUnclean(ctx context.Context, f *field) error {
 		if err := f.consumed(ctx); err != nil {
 			return err
 		}
-		w.Kill()
+		atWork := f.runs%2 == 1
+		if !atWork {
+			w.Kill()
+		}
 		f.kafka.Kill(leader)
 		if err := f.kafka.Restart(follower); err != nil {
 			return err
+		}
+		if atWork {
+			if err := f.says(ctx, w, shard, "log-shorter"); err != nil {
+				return fmt.Errorf("harming a shard at work: %w", err)
+			}
 		}
 		if err := f.shorterThan(ctx, shard); err != nil {
 			return err
@@ -393,7 +469,7 @@ func electUnclean(ctx context.Context, f *field) error {
 			return err
 		}
 	}
-	f.remark("stops and says log-shorter, then log-replaced; recovery is how soon")
+	f.remark("stops and says log-shorter, at work too, then log-replaced; recovery is how soon")
 	return nil
 }
 

@@ -55,6 +55,15 @@ func TestTrend(t *testing.T) {
 	require.Positive(t, deviation)
 }
 
+func TestMinutes(t *testing.T) {
+	at := func(seconds int, value float64) sample {
+		return sample{at: time.Duration(seconds) * time.Second, values: [6]float64{value}}
+	}
+	means := minutes([]sample{at(5, 1), at(35, 3), at(65, 7), at(300, 4), at(320, 6)})
+	require.Equal(t, []sample{at(20, 2), at(65, 7), at(310, 5)}, means)
+	require.Empty(t, minutes(nil))
+}
+
 func TestReport(t *testing.T) {
 	var r report
 	r.add(&field{row: row{name: "good", fault: "a fault"}, runs: 3, dose: 3, recovered: []time.Duration{time.Second, 3 * time.Second, 2 * time.Second}}, time.Minute, nil)

@@ -92,6 +92,16 @@ func (p *prober) visit(ctx context.Context, shop *service.Shop) chan time.Time {
 	return p.send(ctx, shop, p.stranger())
 }
 
+// visitOf visits a shard, which may never tell.
+func (p *prober) visitOf(ctx context.Context, shop *service.Shop, shard int32) {
+	for {
+		if customer := p.stranger(); partition.Murmur2.Partition(customer, shards) == shard {
+			p.send(ctx, shop, customer)
+			return
+		}
+	}
+}
+
 // stranger is a customer nobody has seen.
 func (p *prober) stranger() string {
 	p.number++
