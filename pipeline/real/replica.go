@@ -50,6 +50,30 @@ func (r *Redis) Relink(ctx context.Context) error {
 	return r.Do(ctx, "CONFIG", "SET", "masterauth", "")
 }
 
+// CatchUp waits until a replica has what its master has written until now. WAIT
+// would not do: it is about the writes of its own connection.
+func (r *Redis) CatchUp(ctx context.Context, master *Redis) error {
+	written, err := master.offset(ctx, "master_repl_offset")
+	if err != nil {
+		return fmt.Errorf("asking a master how far it is: %w", err)
+	}
+	return Await(ctx, redisTimeout, func(ctx context.Context) error {
+		heard, err := r.offset(ctx, "slave_repl_offset")
+		if err == nil && heard < written {
+			err = fmt.Errorf("a replica is at %d of %d", heard, written)
+		}
+		return err
+	})
+}
+
+func (r *Redis) offset(ctx context.Context, field string) (int64, error) {
+	value, err := r.replication(ctx, field)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(value, 10, 64)
+}
+
 // linked waits until a replica has what its master has.
 func (r *Redis) linked(ctx context.Context) error { return r.awaitLink(ctx, "up") }
 

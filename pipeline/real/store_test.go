@@ -49,7 +49,7 @@ func (o *opener) Lag(t *testing.T) (promote func()) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, replica.Close()) })
 	require.NoError(t, replica.Follow(ctx, o.master))
-	require.NoError(t, o.master.Do(ctx, "WAIT", 1, 0))
+	require.NoError(t, replica.CatchUp(ctx, o.master))
 	require.NoError(t, replica.Unlink(ctx))
 	return func() {
 		require.NoError(t, replica.Lead(ctx))
