@@ -183,6 +183,7 @@ func TestRunSaysWhatToDo(t *testing.T) {
 	require.Equal(t, failed, r.code)
 	require.Contains(t, r.stderr, "127.0.0.1:1")
 	require.Contains(t, r.stderr, "see that it runs, and that kafka.brokers names it")
+	require.Contains(t, r.stderr, "see that it runs, and that redis.addrs names it")
 }
 
 func TestWhatOnlyAStartExcuses(t *testing.T) {

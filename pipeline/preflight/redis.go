@@ -2,7 +2,9 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 
@@ -14,6 +16,10 @@ import (
 // while.
 func (k *check) servers(ctx context.Context) error {
 	servers, err := k.Redis.Servers(ctx)
+	var unreachable *net.OpError
+	if errors.As(err, &unreachable) {
+		return fmt.Errorf("%w; see that it runs, and that redis.addrs names it", err)
+	}
 	if err != nil {
 		return err
 	}
