@@ -30,6 +30,7 @@ func (w *world) putStamped(topic, customer, id string, at, stamp int64, rest str
 const (
 	click    = `"type":"click"`
 	purchase = `"type":"purchase","amount":"1"`
+	refund   = `"type":"refund","order_id":"p","amount":"1"`
 	forget   = `"type":"forget"`
 )
 

@@ -15,15 +15,23 @@ func (s *shard) compare(c *customer, want *person) {
 		}
 		return
 	}
-	line := want.line()
-	if c.stored.line != line && !s.faded(c, want) {
-		s.differ(c.id, "first line", string(c.stored.line.append(nil)), string(line.append(nil)))
+	if l := s.differingLine(c, want); l != nil {
+		s.differ(c.id, l.what, l.found, l.want)
 	}
 	if want := s.markOf(want); c.stored.mark != want {
 		s.differ(c.id, "mark", fmt.Sprint(c.stored.mark), fmt.Sprint(want))
 	}
 	s.compareLedger(c, want)
 	s.compareTimer(c, want.nextAt)
+}
+
+// differingLine compares what readers see.
+func (s *shard) differingLine(c *customer, want *person) *ledger {
+	got, line := c.stored.line, want.line()
+	if got == line || s.faded(c, want) {
+		return nil
+	}
+	return &ledger{"first line", string(got.append(nil)), string(line.append(nil))}
 }
 
 // faded reports that a tombstone is over and nobody has looked at the customer

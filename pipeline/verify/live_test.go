@@ -26,13 +26,14 @@ type live struct {
 	rng     *rand.Rand // of the deaths
 	pace    *rand.Rand // of the writer
 	publish string
-	now     atomic.Int64 // unix ms
+	last    func(shard int32, state *store.State) bool // the commit with which a worker dies, besides those of steps
+	now     atomic.Int64                               // unix ms
 	begin   time.Time
 
 	mu     sync.Mutex
 	ends   map[string]int64
 	shards map[int32]store.State
-	moved  chan struct{} // one commit at least since it was read
+	moved  chan struct{} // one commit or take-over at least since it was read
 	done   chan struct{} // everything written was consumed; made anew for each wait
 }
 
@@ -91,11 +92,23 @@ type workerSession struct {
 	shard  int32
 }
 
+// TakeOver notes, too, what a worker that died has committed without an answer.
+func (s *workerSession) TakeOver(ctx context.Context, expect, fresh string) (store.State, []byte, error) {
+	state, outbox, err := s.Session.TakeOver(ctx, expect, fresh)
+	if err == nil {
+		s.worker.live.committed(s.shard, &state)
+	}
+	return state, outbox, err
+}
+
 func (s *workerSession) Commit(ctx context.Context, c *store.Commit) error {
 	return s.worker.step(func() error {
 		err := s.Session.Commit(ctx, c)
 		if err == nil {
 			s.worker.live.committed(s.shard, c.State)
+		}
+		if last := s.worker.live.last; last != nil && last(s.shard, c.State) {
+			s.worker.cancel()
 		}
 		return err
 	})

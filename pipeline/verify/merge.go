@@ -114,7 +114,7 @@ func (m *merge) consume(in *input) {
 	in.ready = false
 	in.passed = in.head.offset + 1
 	m.clock = max(m.clock, in.head.at)
-	in.head.silent = m.silent
+	in.head.silent = m.silent && in.epoch == 0 // what comes behind a change does not come in silence
 	if m.silent || m.s.v.Replay {
 		in.head.least = m.clock // nothing but events moved it
 	}

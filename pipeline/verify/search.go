@@ -132,7 +132,7 @@ func (x *search) pop() *node {
 
 // known reports whether the search has gone on from an equal place before.
 func (x *search) known(n *node) bool {
-	key := fmt.Sprint(n.taken, n.told, n.least, n.silent, n.forced, n.p.forgottenAt, n.p.floor, n.p.digest(), n.tallies, n.p.dropped)
+	key := fmt.Sprint(n.taken, n.told, n.least, n.silent, n.forced, n.p.since, n.p.forgottenAt, n.p.floor, n.p.digest(), n.tallies, n.p.dropped)
 	if x.seen == nil {
 		x.seen = map[string]bool{}
 	}
@@ -395,11 +395,12 @@ func (x *search) take(n *node, f *fact, s int64) outcome {
 
 // thresholds keeps for later what would become of a record at the stream times
 // at which something else does: it has no effect any more, its order is folded,
-// the tombstone is over. A forget without a change happened when its tombstone
-// says, which is returned.
+// the tombstone is over; in silence, where he may have moved unseen, his deadlines
+// and since when he is stored to stand where he does. A forget without a change
+// happened when its tombstone says, which is returned.
 func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 	r := x.s.v.rules
-	if n.p.nextAt != none {
+	if n.p.nextAt != none && !n.silent {
 		most = min(most, n.p.nextAt-1)
 	}
 	later := func(at int64) {
@@ -414,8 +415,18 @@ func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 	if n.p.forgottenAt != none {
 		later(n.p.forgottenAt + r.horizon)
 	}
+	s := x.c.stored
+	if n.silent {
+		for _, at := range x.deadlines(n, f, least, most) {
+			later(at)
+		}
+		if s != nil {
+			if since, ok := parseInstant(s.line.Since); ok {
+				later(since)
+			}
+		}
+	}
 	if f.forgets() {
-		s := x.c.stored
 		if s != nil && s.person.forgottenAt <= most && s.person.forgetID == xxhash.Sum64String(f.id) {
 			return s.person.forgottenAt
 		}
@@ -434,8 +445,8 @@ func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 	return none
 }
 
-// finish judges the end of a way: where the ledger depends on the way, it has to
-// be the stored one.
+// finish judges the end of a way: where what is kept depends on the way, it has to
+// be what is stored.
 func (x *search) finish(n *node) *failure {
 	if c := x.next(n); c != nil {
 		return contradicts(c.name(), string(c.value), "no such change")
@@ -452,6 +463,9 @@ func (x *search) finish(n *node) *failure {
 	}
 	got := x.c.stored.person.clone()
 	if l := x.s.differing(&customer{stored: &stored{person: got}}, &end); l != nil {
+		return &failure{what: l.what, found: l.found, want: l.want}
+	}
+	if l := x.s.differingLine(x.c, &end); l != nil {
 		return &failure{what: l.what, found: l.found, want: l.want}
 	}
 	return nil

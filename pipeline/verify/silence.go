@@ -4,7 +4,8 @@ package verify
 // Up to the ends of the first start its order follows from the log, as an input
 // that has not come there is waited for. What lies behind them may have come
 // whenever it was written: by its time, behind records of other inputs that are
-// later, or when silence was over.
+// later, or when silence was over; and at a stream time that those had brought
+// about.
 func (x *search) silence(n *node) (over bool, f *failure) {
 	ended := x.s.hash.silent().Ended
 	heads, first := x.silentHeads(n)
@@ -33,6 +34,9 @@ func (x *search) silence(n *node) (over bool, f *failure) {
 	fact := heads[first]
 	n.least = max(n.least, fact.at, fact.least)
 	n.taken[first]++
+	if x.arrivedLater(fact) {
+		n.least = max(n.least, x.thresholds(n, fact, n.least, x.silentUntil(fact)))
+	}
 	n.p.pass(x.s.v.rules, n.least)
 	if x.take(n, fact, n.least) == applied {
 		n.p.look(x.s.v.rules, n.least)
@@ -56,6 +60,35 @@ func (x *search) silentHeads(n *node) (heads []*fact, first int) {
 	}
 	return heads, first
 }
+
+// silentUntil is the stream time above which a fact cannot have been consumed in
+// silence.
+func (x *search) silentUntil(f *fact) int64 {
+	until := x.s.samples.to(f.epoch, x.s.hash.clock)
+	if ended := x.s.hash.silent().Ended; ended != nil {
+		until = min(until, *ended)
+	}
+	return until
+}
+
+// deadlines are the instants at which he moves if a fact has happened at a stream
+// time: where it happened behind one, it did not move him any more.
+func (x *search) deadlines(n *node, f *fact, least, most int64) (instants []int64) {
+	r, p := x.s.v.rules, n.p.clone()
+	p.pass(r, least)
+	if p.take(r, f, least) == applied {
+		p.look(r, least)
+	}
+	for p.nextAt != none && p.nextAt <= most {
+		instants = append(instants, p.nextAt)
+		p.look(r, p.nextAt)
+	}
+	return instants
+}
+
+// history reports a fact that was there at the first start, and was read by its
+// time.
+func (x *search) history(f *fact) bool { return f.silent && !x.arrivedLater(f) }
 
 // arrivedLater reports a fact that was perhaps not yet in the log at the first
 // start.

@@ -49,17 +49,24 @@ func (x *search) tally(n *node) *tally {
 
 // unordered opens what hangs on whether an event of another topic came before or
 // behind a forget that changed nothing: too old or, if it is a refund, waiting;
-// erased behind it.
+// erased behind it. Of what nothing was told in silence, any event may have been
+// applied before.
 func (x *search) unordered(t *tally) {
 	old := x.s.hash.clock - x.s.v.rules.horizon - grace
 	for i := range x.c.facts {
 		f := &x.c.facts[i]
-		if f.forgets() || f.silent || f.kind != event.Refund && f.at > old || !x.c.besideForget(f) {
+		beside, silent := x.besideForget(f)
+		if !beside || f.kind != event.Refund && f.at > old && !silent {
 			continue
 		}
-		outcomes := []outcome{erased, stale}
-		if f.kind == event.Refund {
+		outcomes := []outcome{erased}
+		if f.at <= old {
+			outcomes = append(outcomes, stale)
+		}
+		if f.kind == event.Refund || silent {
 			outcomes = append(outcomes, applied)
+		}
+		if f.kind == event.Refund {
 			t.dropped[0], t.dropped[1] = max(t.dropped[0]-1, 0), t.dropped[1]+1
 		}
 		for _, o := range outcomes {
@@ -70,11 +77,19 @@ func (x *search) unordered(t *tally) {
 }
 
 // besideForget reports that the log does not tell the order of an event and a
-// forget.
-func (c *customer) besideForget(f *fact) bool {
-	return slices.ContainsFunc(c.facts, func(forget fact) bool {
-		return forget.forgets() && forget.topic != f.topic && forget.epoch == f.epoch && c.told(&forget) == none
-	})
+// forget, and whether nothing was told of either as both came in silence.
+func (x *search) besideForget(f *fact) (beside, silent bool) {
+	if f.forgets() {
+		return false, false
+	}
+	for i := range x.c.facts {
+		forget := &x.c.facts[i]
+		unordered := forget.forgets() && forget.topic != f.topic && forget.epoch == f.epoch && (!x.history(f) || !x.history(forget))
+		if unordered && x.c.told(forget) == none {
+			beside, silent = true, silent || f.silent && forget.silent
+		}
+	}
+	return beside, silent
 }
 
 // widen takes in the end of one more way.
