@@ -130,3 +130,21 @@ func TestAnEventOfTheInstantOfADeadline(t *testing.T) {
 		requireFound(t, report, "change 2")
 	}
 }
+
+// Where the ledger hangs on the order of events, and there are more orders than can
+// be tried, a wrong first line is still one: it follows from the changes.
+func TestAWrongFirstLineBesideManyOrders(t *testing.T) {
+	w := newWorld(t)
+	small := *policy.Default()
+	small.MaxLedgerOrders = 3
+	w.policy = &small
+	id, first := neighbours(1)[0], at(t, "2025-01-01T00:00:00Z")
+	for i := range int64(300) {
+		w.put(local.Purchases, id, fmt.Sprintf("p%d", i), first+i*1000, purchase)
+		w.put(local.Clicks, id, fmt.Sprintf("k%d", i), first+i*1000+500, click)
+	}
+	w.replay(first + 400_000)
+	requireClean(t, w.verify(false))
+	w.edit(id, func(p *profile.Profile) { p.Since++ })
+	requireFound(t, w.verify(false), "first line")
+}

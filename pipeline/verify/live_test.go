@@ -199,6 +199,22 @@ func (l *live) run(steps int64, written <-chan struct{}) bool {
 	return false
 }
 
+// drain lets a worker consume what is in the log, and end.
+func (l *live) drain() {
+	l.t.Helper()
+	written := make(chan struct{})
+	close(written)
+	require.False(l.t, l.run(never, written), "the worker died by itself")
+}
+
+// runUntil lets a worker die with a commit after which the shard is as wanted.
+func (l *live) runUntil(last func(*store.State) bool) {
+	l.t.Helper()
+	l.last = func(shard int32, state *store.State) bool { return shard == theShard && last(state) }
+	require.True(l.t, l.run(never, nil), "it is to be left half done")
+	l.last = nil
+}
+
 // write writes lines to the log, a few at a time, and lets the clock follow.
 // With wait each piece waits until somebody has committed something.
 func (l *live) write(lines []shopLine, wait bool) {

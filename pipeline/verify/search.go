@@ -25,10 +25,11 @@ func (s *shard) verifyLive(c *customer) {
 		s.vague = true // the events behind the failure were not applied
 		return
 	}
-	end := n.p.clone() // what is compared; the tally goes on from where n stands
+	end := x.end(n) // what is compared; the tally goes on from where n stands
+	silent := n.silent
 	t := x.tally(n)
 	s.add(t)
-	if n.p.nextAt != none && n.p.nextAt <= s.hash.clock && !n.silent {
+	if end.nextAt != none && end.nextAt <= s.hash.clock && !silent {
 		s.report.Due++
 	}
 	s.setApart(c, t.most.stale() > 0, x.floor)
@@ -39,13 +40,14 @@ func (s *shard) verifyLive(c *customer) {
 // changes were told, and how he stands.
 type node struct {
 	p       person
-	taken   []int // facts consumed, by topic
-	told    int   // changes told
-	least   int64 // the stream time is not less
-	silent  bool  // nothing is published yet
-	pending bool  // silence is over, and he has not been told of
-	forced  int   // topic of which the next fact has to come, -1: free
-	dated   bool  // kept for another stream time, not for another order
+	taken   []int   // facts consumed, by topic
+	told    int     // changes told
+	least   int64   // the stream time is not less
+	silent  bool    // nothing is published yet
+	pending bool    // silence is over, and he has not been told of
+	forced  int     // topic of which the next fact has to come, -1: free
+	counted bool    // kept for what it counts: for another stream time, or another order in silence
+	unseen  *person // how silence left him, if a deadline has passed by its end and nobody was seen to look at him since
 	tallies tallies
 }
 
@@ -61,7 +63,7 @@ type search struct {
 	stale     bool
 	floor     bool
 	exhausted bool // gave up
-	lost      bool // gave up another stream time
+	lost      bool // gave up one that would have counted
 }
 
 // failure is why a way ended.
@@ -132,7 +134,7 @@ func (x *search) pop() *node {
 
 // known reports whether the search has gone on from an equal place before.
 func (x *search) known(n *node) bool {
-	key := fmt.Sprint(n.taken, n.told, n.least, n.silent, n.forced, n.p.since, n.p.forgottenAt, n.p.floor, n.p.digest(), n.tallies, n.p.dropped)
+	key := fmt.Sprint(n.taken, n.told, n.least, n.silent, n.unseen != nil, n.forced, n.p.since, n.p.forgottenAt, n.p.floor, n.p.digest(), n.tallies, n.p.dropped)
 	if x.seen == nil {
 		x.seen = map[string]bool{}
 	}
@@ -155,11 +157,11 @@ func (p *person) digest() uint64 {
 func (x *search) fork(n *node, change func(*node)) {
 	if len(x.open) >= maxOpen {
 		x.exhausted = true // if it comes to that: the oldest choice is given up
-		x.lost = x.lost || x.open[0].dated
+		x.lost = x.lost || x.open[0].counted
 		x.open = slices.Delete(x.open, 0, 1)
 	}
 	c := *n
-	c.p, c.dated = n.p.clone(), false
+	c.p, c.counted = n.p.clone(), false
 	c.taken, c.tallies = slices.Clone(n.taken), slices.Clone(n.tallies)
 	change(&c)
 	x.open = append(x.open, &c)
@@ -257,6 +259,7 @@ func (x *search) choose(n *node, c *told) int {
 
 // between takes a change that happened when no record of his was consumed.
 func (x *search) between(n *node, c *told) *failure {
+	n.unseen = nil
 	m := &move{customer: x.c.id, from: n.p.segment, at: c.at, kind: c.kind}
 	switch c.kind {
 	case kindTimer:
@@ -295,6 +298,7 @@ func (x *search) tell(n *node, c *told, m *move) *failure {
 
 // consume takes the next record.
 func (x *search) consume(n *node, c *told, f *fact) *failure {
+	n.unseen = nil
 	sm := &x.s.samples
 	least := max(n.least, f.at, f.least, sm.from(f.epoch))
 	most := sm.to(f.epoch, x.s.hash.clock)
@@ -408,7 +412,7 @@ func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 			x.sensitive = true
 			x.fork(n, func(n *node) {
 				n.taken[f.topic]--
-				n.least, n.forced, n.dated = at, int(f.topic), true
+				n.least, n.forced, n.counted = at, int(f.topic), true
 			})
 		}
 	}
@@ -428,10 +432,18 @@ func (x *search) thresholds(n *node, f *fact, least, most int64) int64 {
 	}
 	if f.forgets() {
 		if s != nil && s.person.forgottenAt <= most && s.person.forgetID == xxhash.Sum64String(f.id) {
-			return s.person.forgottenAt
+			if !n.silent {
+				return s.person.forgottenAt
+			}
+			later(s.person.forgottenAt) // if it was this one, and not a repeat of it
 		}
 		if n.p.forgottenAt != none && n.p.forgetID == xxhash.Sum64String(f.id) && least < n.p.forgottenAt+r.horizon {
 			return none // a repeat
+		}
+		for i := range n.p.orders {
+			if o := &n.p.orders[i]; o.at == none {
+				later(o.latest + r.horizon + grace) // then a refund has waited in vain
+			}
 		}
 		for i := range x.c.facts {
 			later(x.c.facts[i].at) // then it would be erased behind the forget
@@ -454,19 +466,28 @@ func (x *search) finish(n *node) *failure {
 	if !x.sensitive {
 		return nil
 	}
-	end := n.p.clone()
+	end := x.end(n)
 	if x.c.stored == nil {
 		if end.expire(x.s.v.rules, x.s.hash.clock); end.empty() {
 			return nil
 		}
 		return &failure{what: "customer", found: "not in Redis", want: end.describe()}
 	}
-	got := x.c.stored.person.clone()
-	if l := x.s.differing(&customer{stored: &stored{person: got}}, &end); l != nil {
-		return &failure{what: l.what, found: l.found, want: l.want}
+	got := &customer{stored: &stored{line: x.c.stored.line, person: x.c.stored.person.clone()}}
+	l := x.s.differing(got, &end)
+	if l == nil && x.s.hash.silent() != nil {
+		l = x.s.differingLine(got, &end) // no change tells how he came there
 	}
-	if l := x.s.differingLine(x.c, &end); l != nil {
+	if l != nil {
 		return &failure{what: l.what, found: l.found, want: l.want}
 	}
 	return nil
+}
+
+// end is how a way leaves him: as silence did, if he is stored like that.
+func (x *search) end(n *node) person {
+	if n.unseen != nil && x.c.stored != nil && x.c.stored.line == n.unseen.line() {
+		return n.unseen.clone()
+	}
+	return n.p.clone()
 }

@@ -1,5 +1,7 @@
 package verify
 
+import "fmt"
+
 // silence goes one step through the history that was read without publishing.
 // Up to the ends of the first start its order follows from the log, as an input
 // that has not come there is waited for. What lies behind them may have come
@@ -19,22 +21,31 @@ func (x *search) silence(n *node) (over bool, f *failure) {
 		x.endSilence(n, *ended)
 		return false, nil
 	}
-	if x.arrivedLater(heads[first]) {
+	fact := heads[first]
+	late := x.arrivedLater(fact)
+	if late {
+		x.sensitive = true
 		waited := false // for some other input, which has history left
 		for topic, head := range heads {
 			if head != nil && topic != first {
-				x.fork(n, func(n *node) { n.forced = topic })
+				x.fork(n, func(n *node) { n.forced, n.counted = topic, true })
 				waited = waited || !x.arrivedLater(head)
 			}
 		}
 		if ended != nil && !waited {
-			x.fork(n, func(n *node) { x.endSilence(n, *ended) })
+			x.fork(n, func(n *node) {
+				n.counted = true
+				x.endSilence(n, *ended)
+			})
 		}
 	}
-	fact := heads[first]
-	n.least = max(n.least, fact.at, fact.least)
+	least := max(fact.at, fact.least)
+	if !late && n.least > least {
+		return false, contradicts(fmt.Sprintf("record %d of %s", fact.offset, x.s.v.Inputs[first]), "read at stream time "+when(n.least), "at "+when(least))
+	}
+	n.least = max(n.least, least)
 	n.taken[first]++
-	if x.arrivedLater(fact) {
+	if late {
 		n.least = max(n.least, x.thresholds(n, fact, n.least, x.silentUntil(fact)))
 	}
 	n.p.pass(x.s.v.rules, n.least)
@@ -86,20 +97,23 @@ func (x *search) deadlines(n *node, f *fact, least, most int64) (instants []int6
 	return instants
 }
 
-// history reports a fact that was there at the first start, and was read by its
-// time.
-func (x *search) history(f *fact) bool { return f.silent && !x.arrivedLater(f) }
-
 // arrivedLater reports a fact that was perhaps not yet in the log at the first
 // start.
 func (x *search) arrivedLater(f *fact) bool {
 	return f.offset >= x.s.hash.start.Ends[x.s.v.Inputs[f.topic]]
 }
 
-// endSilence lets the deadlines up to its end pass without a word.
+// endSilence lets the deadlines up to its end pass without a word, whenever he is
+// looked at first.
 func (x *search) endSilence(n *node, at int64) {
 	n.silent = false
-	n.p.pass(x.s.v.rules, at)
+	if n.p.nextAt != none && n.p.nextAt <= at {
+		before := n.p.clone()
+		n.unseen = &before
+	}
+	for n.p.nextAt != none && n.p.nextAt <= at {
+		n.p.look(x.s.v.rules, n.p.nextAt)
+	}
 	n.least = max(n.least, at)
 	n.pending = x.s.hash.start.Publish == publishSnapshot && n.p.segment != nobody
 }

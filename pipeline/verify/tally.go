@@ -27,14 +27,15 @@ type tally struct {
 }
 
 // tally goes on from the end of a way to those of the others by which an event
-// happened at another stream time. Another order alone is not tried: what it
-// makes too old, a stream time makes too, and what it erases unordered opens.
+// happened at another stream time, or came in another order into silence. Another
+// order alone is not tried where changes are told: what it makes too old, a stream
+// time makes too, and what it erases unordered opens.
 func (x *search) tally(n *node) *tally {
 	t := &tally{way: n.tallies, least: slices.Clone(n.tallies), most: slices.Clone(n.tallies), dropped: [2]int64{n.p.dropped, n.p.dropped}}
 	x.steps = 0
 	for n != nil {
 		t.widen(n, x.s)
-		x.open = slices.DeleteFunc(x.open, func(n *node) bool { return !n.dated })
+		x.open = slices.DeleteFunc(x.open, func(n *node) bool { return !n.counted })
 		if n = x.pop(); n != nil {
 			n = x.follow(n)
 		}
@@ -49,24 +50,17 @@ func (x *search) tally(n *node) *tally {
 
 // unordered opens what hangs on whether an event of another topic came before or
 // behind a forget that changed nothing: too old or, if it is a refund, waiting;
-// erased behind it. Of what nothing was told in silence, any event may have been
-// applied before.
+// erased behind it.
 func (x *search) unordered(t *tally) {
 	old := x.s.hash.clock - x.s.v.rules.horizon - grace
 	for i := range x.c.facts {
 		f := &x.c.facts[i]
-		beside, silent := x.besideForget(f)
-		if !beside || f.kind != event.Refund && f.at > old && !silent {
+		if f.forgets() || f.silent || f.kind != event.Refund && f.at > old || !x.c.besideForget(f) {
 			continue
 		}
-		outcomes := []outcome{erased}
-		if f.at <= old {
-			outcomes = append(outcomes, stale)
-		}
-		if f.kind == event.Refund || silent {
-			outcomes = append(outcomes, applied)
-		}
+		outcomes := []outcome{erased, stale}
 		if f.kind == event.Refund {
+			outcomes = append(outcomes, applied)
 			t.dropped[0], t.dropped[1] = max(t.dropped[0]-1, 0), t.dropped[1]+1
 		}
 		for _, o := range outcomes {
@@ -77,19 +71,11 @@ func (x *search) unordered(t *tally) {
 }
 
 // besideForget reports that the log does not tell the order of an event and a
-// forget, and whether nothing was told of either as both came in silence.
-func (x *search) besideForget(f *fact) (beside, silent bool) {
-	if f.forgets() {
-		return false, false
-	}
-	for i := range x.c.facts {
-		forget := &x.c.facts[i]
-		unordered := forget.forgets() && forget.topic != f.topic && forget.epoch == f.epoch && (!x.history(f) || !x.history(forget))
-		if unordered && x.c.told(forget) == none {
-			beside, silent = true, silent || f.silent && forget.silent
-		}
-	}
-	return beside, silent
+// forget.
+func (c *customer) besideForget(f *fact) bool {
+	return slices.ContainsFunc(c.facts, func(forget fact) bool {
+		return forget.forgets() && forget.topic != f.topic && forget.epoch == f.epoch && c.told(&forget) == none
+	})
 }
 
 // widen takes in the end of one more way.
