@@ -100,7 +100,8 @@ func (twoBrokers) Leaders(_ context.Context, at []source.Position) ([]int32, err
 	return leaders, nil
 }
 
-// sick is a Log of which partition 1 cannot be read.
+// sick is a Log of which partition 1 cannot be read. Its answers, like those above,
+// take time by the clock of synctest, which waits for nothing.
 type sick struct{ answering }
 
 func (sick) Fetch(_ context.Context, at []source.Position, _ time.Duration, _ int) (all []source.Fetched, err error) {
